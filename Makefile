@@ -1,0 +1,63 @@
+# Dabir. `make help` lists what a person may want; a target's line after ## is its help.
+# Needs Python >= 3.11, make and git. Everything else comes from the package index into .venv.
+
+PYTHON ?= python3
+UV_VERSION := 0.9.11
+VENV := .venv
+RUN := $(VENV)/bin/python
+SYNCED := $(VENV)/.synced
+
+# INPUT=dir (demo): the files of that folder as annexes.  KEEP=1 (demo): the stack stays up.
+# ROOM=unit (test): one room of tests/.  REPLICAS=2 (up): two of each service.  DABIR_STACK=dir: another stack's state.
+INPUT ?=
+KEEP ?=
+ROOM ?=
+export REPLICAS ?= 1
+export DABIR_STACK ?= .stack
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up down status logs clean test lint tests protos doctor
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(SYNCED) ## play the plan of letters on a real stack and verify it (INPUT=dir, KEEP=1)
+	@$(RUN) -m infra.demo $(if $(INPUT),--input "$(INPUT)") $(if $(KEEP),--keep)
+
+up: $(SYNCED) ## start the stack in the background; says when it is ready (REPLICAS=2, DABIR_STACK=dir)
+	@$(RUN) -m infra.local up
+
+down: $(SYNCED) ## stop the stack; its state stays
+	@$(RUN) -m infra.local down
+
+clean: $(SYNCED) ## stop the stack and forget its state
+	@$(RUN) -m infra.local clean
+
+test: ## everything CI runs: lint, types, imports, generated code, all tests (ROOM=unit: one room)
+test: $(if $(ROOM),,lint) tests
+
+protos: $(SYNCED) ## regenerate the stubs under protos/gen
+	@cd protos && ../$(VENV)/bin/buf lint
+	@$(RUN) protos/generate.py
+
+doctor: ## say what is missing or misconfigured, and how to mend it
+	@$(PYTHON) -m infra.local.doctor
+
+lint: $(SYNCED)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy dabir services workers infra protos/generate.py tests
+	$(VENV)/bin/lint-imports
+	cd protos && ../$(VENV)/bin/buf lint
+	$(RUN) protos/generate.py --check
+
+tests: $(SYNCED)
+	$(RUN) -m pytest tests/$(ROOM)
+
+# The environment follows the lock file: made once, brought up to date only when the lock or the project changed.
+$(SYNCED): pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")' >&2
+	@test -x $(RUN) || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python cannot make an environment here: make doctor says why." >&2; exit 1; }
+	@test "$$($(VENV)/bin/uv --version 2>/dev/null | cut -d' ' -f2)" = $(UV_VERSION) || $(VENV)/bin/pip install --quiet uv==$(UV_VERSION) >&2
+	@UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=$(VENV) $(VENV)/bin/uv sync --frozen --quiet >&2
+	@touch $@
