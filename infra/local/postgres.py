@@ -235,7 +235,7 @@ def _make_roles(connection: psycopg.Connection, passwords: Mapping[str, str]) ->
         statement = sql.SQL("{} ROLE {} LOGIN PASSWORD {}")
         connection.execute(statement.format(sql.SQL(verb), sql.Identifier(role), sql.Literal(passwords[role])))
     if "ledger" not in existing:
-        connection.execute("CREATE ROLE ledger NOLOGIN")
+        connection.execute("CREATE ROLE ledger NOLOGIN; GRANT ledger TO CURRENT_USER")
 
 
 def _command(program: str, *arguments: str) -> Command:
