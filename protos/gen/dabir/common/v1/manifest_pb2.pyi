@@ -435,7 +435,7 @@ class Recipient(_message.Message):
     kind: Global___RecipientKind.ValueType
     """`to` (اصل) or `copy` (رونوشت)."""
     note: _builtins.str
-    """This recipient's own note, which no other recipient sees; at most 2,000 characters, line feeds allowed."""
+    """This recipient's own note; at most 2,000 characters, line feeds allowed."""
     acceptance_needed: _builtins.bool
     """Whether the acceptance clock runs for it."""
     answer_needed: _builtins.bool
