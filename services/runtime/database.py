@@ -1,0 +1,78 @@
+"""A service's connections to PostgreSQL: bounded in number, and no one of them can hold a lock for long.
+
+    async with pool.connection() as connection, connection.transaction():
+        ...
+
+Connections are in autocommit mode: what belongs together stands in `connection.transaction()`, which commits at its
+end; a single SELECT needs none. That the pool or the server is busy or away is mapped by the gate
+(`error_mapping`): services do not catch it.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from services.runtime.config import ServiceConfig, StartRefused
+
+SCHEMA_VERSION = 6
+"""The newest file of infra/schema that this release knows (a test compares)."""
+
+Pool = AsyncConnectionPool[AsyncConnection]
+
+
+@asynccontextmanager
+async def open_pool(config: ServiceConfig) -> AsyncIterator[Pool]:
+    """The pool of this service's own role. Raises StartRefused when the database is away or of another release."""
+    try:
+        conninfo = config.database_url_file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise StartRefused(f"database_url_file {config.database_url_file} cannot be read: {error.strerror}.") from error
+    await _check_schema(conninfo, config)
+    pool = AsyncConnectionPool(
+        conninfo,
+        connection_class=AsyncConnection,
+        open=False,
+        min_size=1,
+        max_size=config.database_pool_size,
+        timeout=config.database_pool_wait_seconds,
+        max_waiting=config.database_pool_waiting_calls,
+        kwargs={"autocommit": True, "options": _session_settings(config), "application_name": config.source},
+        name=config.source,
+    )
+    async with pool:
+        yield pool
+
+
+def _session_settings(config: ServiceConfig) -> str:
+    seconds = {
+        "statement_timeout": config.database_statement_timeout_seconds,
+        "lock_timeout": config.database_lock_timeout_seconds,
+        "idle_in_transaction_session_timeout": config.database_idle_in_transaction_seconds,
+    }
+    return " ".join(f"-c {name}={int(value * 1000)}" for name, value in seconds.items())
+
+
+async def _check_schema(conninfo: str, config: ServiceConfig) -> None:
+    try:
+        async with await AsyncConnection.connect(conninfo) as connection:
+            cursor = await connection.execute("SELECT version, name FROM public.schema_version")
+            applied = {int(row[0]): str(row[1]) for row in await cursor.fetchall()}
+    except psycopg.errors.UndefinedTable as error:
+        raise StartRefused(
+            "The database has no schema of ours: apply infra/schema first (`make up` does it)."
+        ) from error
+    except psycopg.Error as error:
+        raise StartRefused(f"The database does not let us in: {' '.join(str(error).split())}") from error
+    if max(applied, default=0) > SCHEMA_VERSION:
+        raise StartRefused(
+            f"The database has schema version {max(applied)}, this release knows {SCHEMA_VERSION}: "
+            f"start a newer release."
+        )
+    if not any(name.endswith(f"_{config.source}.sql") for name in applied.values()):
+        raise StartRefused(
+            f"The database lacks the schema of {config.source}: apply the newer files of infra/schema "
+            f"(`make up` does it)."
+        )

@@ -1,0 +1,44 @@
+"""Who calls. The gate sets it; servicers read `caller()` and hand `caller().body` to the store."""
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What the holder of a TLS certificate may do: a closed list, the names of dabir.directory.v1.Role."""
+
+    SENDER = "sender"
+    RECIPIENT = "recipient"
+    READER = "reader"
+    CLEARANCE_CONFIDENTIAL = "clearance_confidential"
+    CLEARANCE_HIGHLY_CONFIDENTIAL = "clearance_highly_confidential"
+    HUB_OPERATOR = "hub_operator"
+    HUB_SERVICE = "hub_service"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A member (`body` is `bodies/{body}`, `service` empty) or one of the hub's own (`service` is `intake`, …).
+
+    `certificate_sha256`: of its TLS certificate's DER, 32 bytes. A caller of an RPC that is open to every
+    certificate (health) has neither body nor service.
+    """
+
+    certificate_sha256: bytes
+    body: str = ""
+    roles: frozenset[Role] = frozenset()
+    service: str = ""
+
+
+_caller: ContextVar[Caller] = ContextVar("dabir_caller")
+
+
+def caller() -> Caller:
+    """The caller of the RPC being served. Raises LookupError outside of one."""
+    return _caller.get()
+
+
+def set_caller(who: Caller) -> None:
+    """For the gate, which has authenticated `who`."""
+    _caller.set(who)
