@@ -1,4 +1,4 @@
-"""What every room's tests may ask for: a real PostgreSQL with the hub's roles and schema."""
+"""What every room may ask for: a real PostgreSQL with the hub's roles and schema, a real S3, a real Temporal."""
 
 import itertools
 import secrets
@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from minio import Minio
 
+from infra.local import child, s3, temporal
 from infra.local import postgres as server
+from infra.local.child import launch, stop
 
 
 @dataclass(frozen=True)
@@ -54,18 +57,70 @@ def postgres() -> Iterator[Postgres]:
         home, port = Path(folder), free_port()
         home.chmod(0o711)  # the server runs as another user when we are root
         server.initialise(home / "data", passwords)
-        process = server.start(home / "data", port, home / "log")
+        process = launch(server.command(home / "data", port), home / "log", on_our_death=signal.SIGINT)
         try:
             running = Postgres(port, passwords)
             server.wait_ready(running.owner_url)
             server.set_up(running.owner_url, passwords)
             yield running
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(timeout=30)
+            stop(process, signal.SIGINT, grace_seconds=30)
 
 
 @pytest.fixture
 def fresh_postgres(postgres: Postgres) -> Postgres:
     """The session's server with a database of the test's own."""
     return postgres.another_database()
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """A running S3 server with the hub's bucket, versioned and locked."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+    bucket: str = s3.BUCKET
+
+    def client(self) -> Minio:
+        """A client of the server, patient enough for a first PUT."""
+        return s3.client(self.endpoint, self.access_key, self.secret_key)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A real S3 server with the hub's bucket, for the whole session."""
+    with tempfile.TemporaryDirectory(prefix="dabir-s3-") as folder:
+        home, ports = Path(folder), {name: free_port() for name in s3.PORTS}
+        running = S3Server(f"127.0.0.1:{ports['s3']}", secrets.token_hex(10), secrets.token_hex(20))
+        s3.prepare(home, running.access_key, running.secret_key)
+        process = child.launch(s3.command(home, ports), home / "log")
+        try:
+            s3.set_up(running.client())
+            yield running
+        finally:
+            child.stop(process, signal.SIGTERM, grace_seconds=5)
+
+
+@dataclass(frozen=True)
+class TemporalServer:
+    """A running Temporal with the hub's namespace and search attributes."""
+
+    address: str
+    ui_address: str
+    namespace: str = temporal.NAMESPACE
+
+
+@pytest.fixture(scope="session")
+def temporal_server() -> Iterator[TemporalServer]:
+    """A real Temporal server with the hub's namespace and search attributes, for the whole session."""
+    with tempfile.TemporaryDirectory(prefix="dabir-temporal-") as folder:
+        home, ports = Path(folder), {name: free_port() for name in temporal.PORTS}
+        running = TemporalServer(f"127.0.0.1:{ports['frontend']}", f"127.0.0.1:{ports['ui']}")
+        temporal.prepare(home)
+        process = child.launch(temporal.command(home, ports), home / "log", lock=home / "lock")
+        try:
+            temporal.set_up(running.address)
+            yield running
+        finally:
+            child.stop(process, signal.SIGTERM, grace_seconds=5)

@@ -6,24 +6,22 @@ scram-sha-256: no Unix socket, whose path would have to be short.
 """
 
 import contextlib
-import ctypes
 import hashlib
 import importlib.util
 import os
 import pwd
 import shutil
-import signal
 import stat
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
+
+from infra.local.child import Command
 
 OWNER = "dabir"
 """The superuser made by `initialise`: owns database and schema; no service connects as it."""
@@ -40,20 +38,6 @@ _SET_UP_LOCK = 0x0DAB18
 
 class PostgresError(RuntimeError):
     """PostgreSQL could not be made ready; the message says what to do."""
-
-
-@dataclass(frozen=True)
-class Command:
-    """How to run a program: each field is the `subprocess.Popen` argument of that name.
-
-    PostgreSQL refuses to run as root; `user`, `group` and `extra_groups` are None when we are not root.
-    """
-
-    args: tuple[str, ...]
-    env: dict[str, str]
-    user: int | None
-    group: int | None
-    extra_groups: tuple[int, ...] | None
 
 
 def data_directory(directory: Path) -> Path:
@@ -90,7 +74,7 @@ def initialise(directory: Path, passwords: Mapping[str, str]) -> None:
             env=run.env,
             user=run.user,
             group=run.group,
-            extra_groups=run.extra_groups,
+            extra_groups=None if run.user is None else (),
             capture_output=True,
             text=True,
             check=False,
@@ -101,7 +85,7 @@ def initialise(directory: Path, passwords: Mapping[str, str]) -> None:
 
 
 def command(directory: Path, port: int) -> Command:
-    """The server in the foreground on 127.0.0.1:`port`. SIGINT stops it, SIGTERM waits for its clients."""
+    """The server in the foreground on 127.0.0.1:`port`: SIGINT stops it; SIGTERM would wait for its clients."""
     settings = {
         "listen_addresses": "127.0.0.1",
         "port": port,
@@ -113,23 +97,6 @@ def command(directory: Path, port: int) -> Command:
     }
     flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     return _command("postgres", "-D", str(data_directory(directory)), *flags)
-
-
-def start(directory: Path, port: int, log: Path) -> subprocess.Popen[bytes]:
-    """Run `command` as our child that stops when we die, its output appended to `log`."""
-    run = command(directory, port)
-    with log.open("ab") as output:
-        return subprocess.Popen(  # noqa: S603 - our own binary
-            run.args,
-            env=run.env,
-            user=run.user,
-            group=run.group,
-            extra_groups=run.extra_groups,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            preexec_fn=_die_with_parent,
-        )
 
 
 def remove(directory: Path) -> None:
@@ -234,8 +201,13 @@ def _make_roles(connection: psycopg.Connection, passwords: Mapping[str, str]) ->
         verb = "ALTER" if role in existing else "CREATE"
         statement = sql.SQL("{} ROLE {} LOGIN PASSWORD {}")
         connection.execute(statement.format(sql.SQL(verb), sql.Identifier(role), sql.Literal(passwords[role])))
+        # On the role, so that no connection can be without it: a stopped process must not hold a book.
+        for setting in ("idle_in_transaction_session_timeout", "lock_timeout"):
+            alter = sql.SQL("ALTER ROLE {} SET {} = '5s'")
+            connection.execute(alter.format(sql.Identifier(role), sql.Identifier(setting)))
     if "ledger" not in existing:
-        connection.execute("CREATE ROLE ledger NOLOGIN; GRANT ledger TO CURRENT_USER")
+        connection.execute("CREATE ROLE ledger NOLOGIN")
+        connection.execute("GRANT ledger TO CURRENT_USER")
 
 
 def _command(program: str, *arguments: str) -> Command:
@@ -245,7 +217,6 @@ def _command(program: str, *arguments: str) -> Command:
         env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"},
         user=user,
         group=None if user is None else pwd.getpwuid(user).pw_gid,
-        extra_groups=None if user is None else (),
     )
 
 
@@ -299,10 +270,3 @@ def _installation() -> Path:
             with contextlib.suppress(OSError):  # another process was first: its copy is as good
                 (Path(scratch) / "new").rename(copy)
     return copy
-
-
-def _die_with_parent() -> None:
-    """Ask the kernel for SIGINT (PostgreSQL's fast stop) when our parent dies; only Linux has it (prctl(2))."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGINT)
