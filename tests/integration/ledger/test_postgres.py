@@ -1,0 +1,52 @@
+"""The server that every other test stands on."""
+
+import psycopg
+import pytest
+
+from infra.local import postgres as server
+from tests.conftest import Postgres
+
+
+def test_a_role_without_its_password_is_refused(postgres: Postgres) -> None:
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(server.url("intake", "wrong", postgres.port))
+
+
+def test_every_service_has_its_time_limits(postgres: Postgres) -> None:
+    for role in server.ROLES:
+        with psycopg.connect(postgres.database_url(role)) as connection:
+            shown = [
+                connection.execute(f"SHOW {name}").fetchone()
+                for name in ("idle_in_transaction_session_timeout", "lock_timeout")
+            ]
+            assert shown == [("5s",), ("5s",)], role
+
+
+def test_set_up_may_be_repeated(postgres: Postgres) -> None:
+    server.set_up(postgres.owner_url, postgres.passwords)
+
+
+def test_a_changed_schema_file_is_refused(fresh_postgres: Postgres) -> None:
+    with psycopg.connect(fresh_postgres.owner_url) as connection:
+        connection.execute("UPDATE public.schema_version SET sha256 = 'other' WHERE version = 1")
+    with pytest.raises(server.PostgresError, match=r"001_ledger\.sql was changed after it had been applied"):
+        server.apply_schema(fresh_postgres.owner_url)
+
+
+def test_a_database_from_a_later_release_is_refused(fresh_postgres: Postgres) -> None:
+    with psycopg.connect(fresh_postgres.owner_url) as connection:
+        connection.execute("INSERT INTO public.schema_version (version, name, sha256) VALUES (999, 'x', 'x')")
+    with pytest.raises(server.PostgresError, match="schema version 999, which this release does not know"):
+        server.apply_schema(fresh_postgres.owner_url)
+
+
+def test_every_table_says_when_its_rows_are_made_changed_and_deleted(postgres: Postgres) -> None:
+    with psycopg.connect(postgres.owner_url) as connection:
+        tables = connection.execute(
+            "SELECT oid::regclass::text, obj_description(oid) FROM pg_class "
+            "WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace::regnamespace::text = ANY (%s)",
+            (["public", "ledger", *server.ROLES],),
+        ).fetchall()
+    assert tables
+    said = {name: str(comment).lower() for name, comment in tables}
+    assert not [name for name in said if not all(word in said[name] for word in ("made:", "changed", "deleted"))]
