@@ -1,0 +1,74 @@
+"""python -m infra.local up | down | clean | status | logs [PROCESS …] | run
+
+The stack is the folder that DABIR_STACK names, `.stack` if it names none; REPLICAS=2 runs two of each service.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from infra.local import control
+from infra.local.stack import StackError, named_directory, named_replicas
+from infra.parts.cache import PartMissing
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("up", "down", "clean", "run"):
+        commands.add_parser(name)
+    commands.add_parser("status").add_argument("--json", action="store_true")
+    commands.add_parser("logs").add_argument("process", nargs="*")
+    chosen = parser.parse_args()
+    try:
+        return _do(chosen, named_directory())
+    except (StackError, PartMissing) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _do(chosen: argparse.Namespace, directory: Path) -> int:
+    match chosen.command:
+        case "up":
+            stack = control.up(directory, named_replicas())
+            print(f"The stack is up. Temporal's UI: http://{stack.address('temporal.ui')}/namespaces/dabir")
+        case "down":
+            print("The stack is down; its state stays." if control.down(directory) else "No stack was running.")
+        case "clean":
+            control.clean(directory)
+            print("The stack is gone with its state.")
+        case "run":
+            control.run(directory, named_replicas())
+        case "status":
+            return _status(directory, as_json=chosen.json)
+        case "logs":
+            _logs(directory, chosen.process)
+    return 0
+
+
+def _status(directory: Path, *, as_json: bool) -> int:
+    """Prints a line for each process; ends with 1 unless all are up."""
+    processes = control.status(directory)
+    if as_json:
+        print(json.dumps(processes))
+    elif not processes:
+        print(f"No stack is running in {directory}.")
+    else:
+        for name, process in processes.items():
+            pid, restarts, ports = process["pid"] or "-", process["restarts"], " ".join(map(str, process["ports"]))
+            print(f"{name:18} {process['state']:9} pid {pid:<8} restarts {restarts:<3} ports {ports}")
+    return 0 if processes and all(process["state"] == "up" for process in processes.values()) else 1
+
+
+def _logs(directory: Path, names: list[str]) -> None:
+    """Prints the end of each log asked for, or of all."""
+    found = sorted(path.stem for path in (directory / "logs").glob("*.log"))
+    for name in names or found:
+        if name not in found:
+            raise StackError(f"there is no log of {name}; there are: {', '.join(found)}")
+        print(f"--- {name}\n{control.last_lines(directory, name, 40)}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

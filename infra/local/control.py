@@ -1,0 +1,179 @@
+"""What a person, the demo and the tests do with a stack: up, down, clean, status, logs. Each may be repeated."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from infra.local import child, postgres
+from infra.local.stack import Stack, StackError, opened, settle
+from infra.local.supervisor import Supervisor
+from infra.local.table import table
+from infra.parts import temporal_server
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+UP_TIMEOUT_SECONDS = 240
+DOWN_TIMEOUT_SECONDS = 60
+HOPELESS_RESTARTS = 6
+"""A process that ended so often without ever being up will not come up by waiting."""
+
+Say = Callable[[str], None]
+
+
+def say(line: str) -> None:
+    """The default report: a line on standard error; standard output is for answers."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def run(directory: Path, replicas: int) -> None:
+    """Runs the stack in this process until SIGTERM or SIGINT. Raises StackError if it is running already."""
+    (directory / "run").mkdir(parents=True, exist_ok=True)
+    try:
+        with child.hold(directory / "lock"):
+            clear_remains(directory)
+            stack, reservation = settle(directory, replicas)
+            with reservation:
+                stack.make_folders()
+                stack.make_secrets()
+                asyncio.run(_supervise(stack))
+    except child.LockedError as error:
+        raise StackError(f"The stack in {directory} is running already: `make down` ends it.") from error
+
+
+async def _supervise(stack: Stack) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    await Supervisor(stack.directory, table(stack)).run(stop)
+
+
+def clear_remains(directory: Path) -> None:
+    """Ends what a killed supervisor left running. Only for who holds the stack's lock."""
+    for pid_file in sorted((directory / "run").glob("*.pid")):
+        child.clear(pid_file)
+
+
+def up(directory: Path, replicas: int, report: Say = say) -> Stack:
+    """Starts the stack in the background and returns when every process is up. Nothing is left if it does not come up.
+
+    Raises StackError with the process that does not come up and its last words.
+    """
+    if is_running(directory):
+        return _wait_until_up(directory, None, report)
+    temporal_server.program(report)  # here, where its minutes are seen
+    (directory / "logs").mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "DABIR_STACK": str(directory), "REPLICAS": str(replicas)}
+    (directory / "run" / "status.json").unlink(missing_ok=True)
+    with (directory / "logs" / "supervisor.log").open("ab") as output:
+        supervisor = subprocess.Popen(
+            [sys.executable, "-m", "infra.local", "run"],
+            cwd=CHECKOUT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        return _wait_until_up(directory, supervisor, report)
+    except BaseException:
+        if supervisor.poll() is None:  # else it ended, and a stack that runs here now is somebody else's
+            down(directory, report)
+        raise
+
+
+def _wait_until_up(directory: Path, supervisor: subprocess.Popen[bytes] | None, report: Say) -> Stack:
+    deadline, seen = time.monotonic() + UP_TIMEOUT_SECONDS, set[str]()
+    while True:
+        if supervisor is not None and supervisor.poll() is not None:
+            raise StackError(f"The supervisor ended:\n{last_lines(directory, 'supervisor')}")
+        processes = status(directory)
+        for name in sorted(name for name, process in processes.items() if process["state"] == "up"):
+            if name not in seen:
+                seen.add(name)
+                report(f"{name} is up")
+        if processes and len(seen) == len(processes):
+            return opened(directory)
+        for name, process in processes.items():
+            if process["restarts"] >= HOPELESS_RESTARTS and name not in seen:
+                raise StackError(f"{name} does not come up: {process['reason']}\n{last_lines(directory, name)}")
+        if time.monotonic() > deadline:
+            missing = ", ".join(sorted(processes.keys() - seen)) or "the supervisor"
+            raise StackError(f"Not up after {UP_TIMEOUT_SECONDS} s: {missing}. Look into {directory / 'logs'}.")
+        time.sleep(0.05)
+
+
+def down(directory: Path, report: Say = say) -> bool:
+    """Ends the stack, state kept, and returns when nothing of it runs; False if it was not running."""
+    pid = supervisor_pid(directory)
+    if pid is not None:
+        os.kill(pid, signal.SIGTERM)
+    deadline, killed = time.monotonic() + DOWN_TIMEOUT_SECONDS, False
+    while True:
+        with contextlib.suppress(child.LockedError), child.hold(directory / "lock"):
+            clear_remains(directory)  # nothing, unless it was killed
+            return pid is not None
+        if time.monotonic() > deadline:
+            if killed or pid is None:
+                raise StackError(f"the stack in {directory} does not end; see {directory / 'logs' / 'supervisor.log'}")
+            report("the supervisor does not end by itself: it is killed")
+            os.kill(pid, signal.SIGKILL)
+            deadline, killed = time.monotonic() + 10, True
+        time.sleep(0.05)
+
+
+def clean(directory: Path, report: Say = say) -> None:
+    """Ends the stack and deletes its state. Raises StackError for a folder that holds no stack."""
+    if not directory.exists():
+        return
+    if any(directory.iterdir()) and not (directory / "lock").exists():
+        raise StackError(f"{directory} is not a stack's folder: nothing was deleted.")
+    down(directory, report)
+    postgres.remove(directory / "postgres")
+    shutil.rmtree(directory)
+
+
+def is_running(directory: Path) -> bool:
+    """Whether a supervisor holds this stack."""
+    if not (directory / "lock").exists():
+        return False
+    try:
+        with child.hold(directory / "lock"):
+            return False
+    except child.LockedError:
+        return True
+
+
+def supervisor_pid(directory: Path) -> int | None:
+    """The supervisor's process id if it is alive."""
+    known = _status_file(directory).get("supervisor")
+    return known["pid"] if known and child.start_time(known["pid"]) == known["start"] else None
+
+
+def status(directory: Path) -> dict[str, dict[str, Any]]:
+    """By process: state, pid, restarts, reason of the last one, ports. Empty if no supervisor is alive."""
+    return _status_file(directory).get("processes", {}) if supervisor_pid(directory) is not None else {}
+
+
+def _status_file(directory: Path) -> dict[str, Any]:
+    try:
+        return json.loads((directory / "run" / "status.json").read_text(encoding="utf-8"))  # type: ignore[no-any-return]  # ours
+    except FileNotFoundError:
+        return {}
+
+
+def last_lines(directory: Path, name: str, count: int = 15) -> str:
+    """The end of a process's log."""
+    try:
+        text = (directory / "logs" / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+    return "\n".join(text.splitlines()[-count:])
