@@ -54,16 +54,22 @@ class GetLetterPlanRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LETTER_FIELD_NUMBER: _builtins.int
+    DELIVERIES_FIELD_NUMBER: _builtins.int
     letter: _builtins.str
     """`letters/{uuid}`."""
+    @_builtins.property
+    def deliveries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these of its deliveries, so that looking one of 500 up does not bring all; empty: all."""
+
     def __init__(
         self,
         *,
         letter: _builtins.str = ...,
+        deliveries: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["letter", b"letter"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deliveries", b"deliveries", "letter", b"letter"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
