@@ -1,0 +1,59 @@
+"""evidence on the wire: proto in, proto out."""
+
+from uuid import uuid4
+
+from dabir.evidence.v1 import evidence_pb2 as pb
+from dabir.evidence.v1.evidence_pb2_grpc import EvidenceInternalServiceServicer, EvidenceServiceServicer
+from services.evidence import domain, store
+from services.runtime.database import Pool
+from services.runtime.identity import caller
+
+
+class EvidenceServicer(EvidenceServiceServicer):
+    """What members call."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def ListStatements(  # noqa: N802 - the RPC's name
+        self, request: pb.ListStatementsRequest, context: object
+    ) -> pb.ListStatementsResponse:
+        body = caller().body
+        page = domain.page(body, request.parent, request.page_size, request.page_token)
+        async with self._pool.connection() as connection:
+            found = await store.list_statements(
+                connection, body, parent=page.parent, txn=page.txn, after=page.after, limit=page.size + 1
+            )
+        shown = found[: page.size]
+        more = len(found) > page.size
+        token = domain.page_token(body, request.parent, shown[-1].position) if more else ""
+        return pb.ListStatementsResponse(statements=shown, next_page_token=token)
+
+
+class EvidenceInternalServicer(EvidenceInternalServiceServicer):
+    """What the workers call."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def Follow(self, request: pb.FollowRequest, context: object) -> pb.FollowResponse:  # noqa: N802
+        token, seconds = uuid4(), request.lease_duration.ToTimedelta().total_seconds()
+        async with self._pool.connection() as connection, connection.transaction():
+            cursor = await store.lease(connection, request.follower, request.holder, token, seconds)
+            head = await store.last_position(connection)
+            if not cursor.held:
+                return pb.FollowResponse(lease_held=True, cursor=cursor.position, head=head)
+            limit = request.max_statements or domain.BATCH_DEFAULT
+            batch = await store.after_cursor(connection, cursor.position, limit)
+        return pb.FollowResponse(lease=str(token), statements=batch, cursor=cursor.position, head=head)
+
+    async def Advance(self, request: pb.AdvanceRequest, context: object) -> pb.AdvanceResponse:  # noqa: N802
+        start, end, token = getattr(request, "from"), request.to, domain.lease(request.lease)
+        refused = [(one.position, one.reason) for one in request.refused]
+        async with self._pool.connection() as connection, connection.transaction():
+            domain.check_advance(start, end, await store.last_position(connection), refused)
+            moved = await store.advance(connection, request.follower, token, start=start, end=end, refused=refused)
+            if not moved:
+                cursor = await store.find_cursor(connection, request.follower, token)
+                domain.check_repeated(request.follower, cursor.position, end, held=cursor.held)
+        return pb.AdvanceResponse(cursor=end)
