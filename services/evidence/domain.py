@@ -1,22 +1,19 @@
 """Rules of evidence: who may see which statements, page tokens, and how a cursor moves. Pure."""
 
-import base64
-import binascii
-import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from dabir.formats import names
 from dabir.formats.strict_json import FormatError
+from services.runtime import page_token
 from services.runtime.errors import Aborted, FieldViolation, InvalidArgument
 
 PAGE_SIZE_DEFAULT = 100
 PAGE_SIZE_MAX = 500
 BATCH_DEFAULT = 100
-
-_BINDING_BYTES = 16
-_POSITION_BYTES = 8
+MAX_POSITION = 2**63 - 1
+"""The end of PostgreSQL's bigint."""
 
 
 class ParentInvalid(InvalidArgument):
@@ -28,14 +25,6 @@ class ParentInvalid(InvalidArgument):
         "letters/{{uuid}}/deliveries/{{n}} or bodies/{{body}}, or leave it empty for everything of yours."
     )
     template_fa = "والد نه نامه است، نه تحویل و نه دستگاه: نام کامل یکی را بنویسید یا خالی بگذارید."
-
-
-class PageTokenInvalid(InvalidArgument):
-    """The page token is not one that this caller got for this query."""
-
-    reason = "PAGE_TOKEN_INVALID"
-    template = "page_token does not belong to this query: give the next_page_token of the same query, or none to begin."
-    template_fa = "نشانهٔ صفحه از این پرسش نیست: همان را که در پاسخ پیشین بود بدهید، یا از آغاز شروع کنید."
 
 
 class AdvanceInvalid(InvalidArgument):
@@ -65,10 +54,12 @@ class Page:
     size: int
 
 
-def page(caller_body: str, parent: str, page_size: int, page_token: str) -> Page:
+def page(caller_body: str, parent: str, page_size: int, token: str) -> Page:
     """Judge a request for a list. Raises ParentInvalid, PageTokenInvalid."""
     size = min(page_size or PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)
-    after = _position(page_token, caller_body, parent) if page_token else 0
+    after = 0
+    if token:
+        after = page_token.decode(token, _read_position, caller_body, "ListStatements", parent)
     return Page(parent, txn_of(parent) if parent else "", after, size)
 
 
@@ -86,27 +77,16 @@ def txn_of(parent: str) -> str:
     return parent
 
 
-def page_token(caller_body: str, parent: str, position: int) -> str:
+def token_after(caller_body: str, parent: str, position: int) -> str:
     """The token that goes on after `position`, for this caller and query only."""
-    return base64.urlsafe_b64encode(position.to_bytes(_POSITION_BYTES) + _binding(caller_body, parent)).decode("ascii")
+    return page_token.encode([str(position)], caller_body, "ListStatements", parent)
 
 
-def _position(token: str, caller_body: str, parent: str) -> int:
-    try:
-        raw = base64.b64decode(token, altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise PageTokenInvalid from error
-    if len(raw) != _POSITION_BYTES + _BINDING_BYTES or raw[_POSITION_BYTES:] != _binding(caller_body, parent):
-        raise PageTokenInvalid
-    position = int.from_bytes(raw[:_POSITION_BYTES])
-    if position >= 2**63:  # not one of ours; PostgreSQL's bigint ends there
-        raise PageTokenInvalid
+def _read_position(text: str) -> int:
+    position = int(text)
+    if not 0 <= position <= MAX_POSITION:
+        raise ValueError("no position")
     return position
-
-
-def _binding(caller_body: str, parent: str) -> bytes:
-    """Not a secret: a token only says where to go on, and what is shown is decided by the caller's body each time."""
-    return hashlib.sha256(f"ListStatements\n{caller_body}\n{parent}".encode()).digest()[:_BINDING_BYTES]
 
 
 def check_advance(start: int, end: int, last_position: int, refused: Sequence[tuple[int, str]]) -> None:

@@ -26,7 +26,7 @@ class EvidenceServicer(EvidenceServiceServicer):
             )
         shown = found[: page.size]
         more = len(found) > page.size
-        token = domain.page_token(body, request.parent, shown[-1].position) if more else ""
+        token = domain.token_after(body, request.parent, shown[-1].position) if more else ""
         return pb.ListStatementsResponse(statements=shown, next_page_token=token)
 
 

@@ -1,0 +1,1 @@
+"""Statements: their positions in the ledger, lists of them, and the cursors of who follows."""
