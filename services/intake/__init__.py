@@ -1,0 +1,1 @@
+"""The registry office: letters, numbers, deliveries, receipts."""

@@ -1,0 +1,69 @@
+"""Why a signature is refused: one class per reason. `place` is `signatures[0]`, or a receipt's `signature`."""
+
+from services.runtime.errors import FailedPrecondition, InvalidArgument, NotFound
+
+
+class SignatureMalformed(InvalidArgument):
+    reason = "SIGNATURE_MALFORMED"
+    template = "{place} is no CAdES-B detached signature of the form taken here: {why}. Sign again in that form."
+    template_fa = "{place} امضای CAdES-B جدا با شکل پذیرفته نیست: {why}."
+
+
+class SignatureWrong(InvalidArgument):
+    reason = "SIGNATURE_WRONG"
+    template = "{place} does not sign these bytes. Sign exactly the bytes that are sent."
+    template_fa = "{place} این بایت‌ها را امضا نمی‌کند. دقیقاً همان بایت‌های ارسالی را امضا کنید."
+
+
+class CertificateMismatch(InvalidArgument):
+    reason = "CERTIFICATE_MISMATCH"
+    template = "{place} is made with another certificate than the manifest names. Name the certificate that signs."
+    template_fa = "{place} با گواهی دیگری جز گواهی نام‌برده در شناسنامه ساخته شده است."
+
+
+class CertificateNotListed(NotFound):
+    reason = "CERTIFICATE_NOT_LISTED"
+    template = "The certificate of {place} is not listed. Have the hub's operator add it, or sign with a listed one."
+    template_fa = "گواهی {place} ثبت نشده است. از گواهی ثبت‌شده استفاده کنید."
+
+
+class CertificatePurposeWrong(InvalidArgument):
+    reason = "CERTIFICATE_PURPOSE_WRONG"
+    template = "The certificate of {place} is for {given}; here one for {wanted} is needed. Sign with that."
+    template_fa = "گواهی {place} برای {given} است؛ اینجا گواهی {wanted} لازم است."
+
+
+class CertificateOfAnotherBody(InvalidArgument):
+    reason = "CERTIFICATE_OF_ANOTHER_BODY"
+    template = "The certificate of {place} is not {body}'s. Sign with a certificate of that body."
+    template_fa = "گواهی {place} از آن {body} نیست."
+
+
+class CertificatePositionWrong(InvalidArgument):
+    reason = "CERTIFICATE_POSITION_WRONG"
+    template = "The certificate of {place} is another position's than its signer states. State that."
+    template_fa = "سمت گواهی {place} با سمت امضاکننده در شناسنامه یکی نیست."
+
+
+class CertificateNotYetValid(FailedPrecondition):
+    reason = "CERTIFICATE_NOT_YET_VALID"
+    template = "The certificate of {place} is valid from {not_before} only. Sign with one that is valid now."
+    template_fa = "گواهی {place} تازه از {not_before} معتبر است."
+
+
+class CertificateExpired(FailedPrecondition):
+    reason = "CERTIFICATE_EXPIRED"
+    template = "The certificate of {place} expired at {not_after}. Sign with one that is valid now."
+    template_fa = "اعتبار گواهی {place} در {not_after} پایان یافته است."
+
+
+class CertificateRevoked(FailedPrecondition):
+    reason = "CERTIFICATE_REVOKED"
+    template = "The certificate of {place} was revoked at {revoked_at}. Sign with one that is valid now."
+    template_fa = "گواهی {place} در {revoked_at} باطل شده است."
+
+
+class CertificateNotTrusted(FailedPrecondition):
+    reason = "CERTIFICATE_NOT_TRUSTED"
+    template = "The certificate of {place} does not lead to a root trusted here: {why}. Send its whole chain."
+    template_fa = "زنجیرهٔ گواهی {place} به ریشهٔ مورد اعتماد نمی‌رسد: {why}."

@@ -1,0 +1,1 @@
+"""Proto in, proto out."""
