@@ -1,0 +1,137 @@
+"""`Client`: a member's system at one hub, from its profile. Not for use by several threads at once."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from dabir.client import profile, receiving, sending
+from dabir.client.directory import Directory, pages
+from dabir.client.hub import Hub
+from dabir.client.journal import Journal, LetterEntry
+from dabir.client.life import Life, StatedReceipt, read_life, read_receipts, read_statements
+from dabir.client.receiving import Decided, Opened, ReceiptDetails, Receiver
+from dabir.client.sending import DocumentProgress, Sent
+from dabir.client.trust import Proven, Trust
+from dabir.common.v1.manifest_pb2 import Manifest
+from dabir.common.v1.receipt_pb2 import ReturnReason
+from dabir.directory.v1.directory_pb2 import Body, Office
+from dabir.intake.v1 import letter_pb2
+from dabir.intake.v1.sender_service_pb2 import GetLetterRequest, ListLettersRequest, ListSentDeliveriesRequest
+
+NO_DETAILS = ReceiptDetails()
+
+
+def no_progress(_index: int, _moved_bytes: int, _size_bytes: int) -> None:
+    """Progress for nobody."""
+
+
+class Client:
+    """Letters sent and received by one body. Close it, or use it in a `with` block.
+
+    Every method may raise UnavailableError (nothing is lost, call again), RefusedError (the hub said no) and, where
+    something is checked, VerificationError. All of them are ClientError.
+    """
+
+    def __init__(self, member: profile.Profile) -> None:
+        self.profile = member
+        self.trust = Trust(member.trust, member.hub)
+        self.journal = Journal(member.journal)
+        self.hub = Hub(member)
+        self.directory = Directory(self.hub)
+        self._receiver = Receiver(member, self.hub, self.trust, self.directory, self.journal)
+
+    @classmethod
+    def from_profile(cls, path: Path) -> "Client":
+        """Reads a profile (profile.py says what stands in it). Raises ProfileError."""
+        return cls(profile.read(path))
+
+    def close(self) -> None:
+        self.hub.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Sending
+
+    def compose(self, letter: Manifest, files: Sequence[Path]) -> LetterEntry:
+        """Signs a letter and keeps it in the journal; nothing is sent. See sending.compose for what is filled in."""
+        return sending.compose(self.profile, self.journal, letter, files)
+
+    def send(self, entry: LetterEntry, progress: DocumentProgress = no_progress, *, resumed: bool = False) -> Sent:
+        """Sends a letter of the journal; `resumed` if it may have been sent in part before. May be repeated."""
+        return sending.send(self.hub, self.trust, entry, progress, resumed=resumed)
+
+    def reply(self, delivery: str, letter: Manifest, files: Sequence[Path]) -> LetterEntry:
+        """Composes an answer to a delivery that our body accepted; `send` sends it."""
+        return self.compose(receiving.reply_to(receiving.delivery(self.hub, delivery).envelope, letter), files)
+
+    def letters(
+        self, office: str = "", state: letter_pb2.LetterState.ValueType = letter_pb2.LETTER_STATE_UNSPECIFIED
+    ) -> Iterator[letter_pb2.Letter]:
+        """Our body's letters, newest first."""
+        request = ListLettersRequest(office=office, state=state)
+        yield from pages(self.hub, self.hub.sender.ListLetters, request, "letters")
+
+    def letter(self, name: str) -> letter_pb2.Letter:
+        """One letter of our body's."""
+        return self.hub.call(self.hub.sender.GetLetter, GetLetterRequest(name=name)).letter
+
+    def sent_deliveries(self, letter: str) -> list[letter_pb2.SentDelivery]:
+        """The deliveries of one of our body's letters, by number."""
+        request = ListSentDeliveriesRequest(parent=letter)
+        return list(pages(self.hub, self.hub.sender.ListSentDeliveries, request, "deliveries"))
+
+    # Receiving
+
+    def envelopes(
+        self, office: str = "", state: letter_pb2.DeliveryState.ValueType = letter_pb2.DELIVERY_STATE_UNSPECIFIED
+    ) -> Iterator[letter_pb2.Envelope]:
+        """What came to our body, newest first."""
+        return receiving.envelopes(self.hub, office, state)
+
+    def delivery(self, name: str) -> letter_pb2.Delivery:
+        """One delivery that came to our body; its content is there once it is accepted."""
+        return receiving.delivery(self.hub, name)
+
+    def accept(self, delivery: str, details: ReceiptDetails = NO_DETAILS) -> Decided:
+        """Signs for a delivery, which opens it. Who is second gets what was decided before."""
+        return self._receiver.accept(delivery, details)
+
+    def refuse(self, delivery: str, reason: ReturnReason.ValueType, details: ReceiptDetails = NO_DETAILS) -> Decided:
+        """Refuses a delivery, unread. Who is second gets what was decided before."""
+        return self._receiver.refuse(delivery, reason, details)
+
+    def open(self, delivery: str) -> Opened:
+        """The content of a delivery that was accepted, checked."""
+        return self._receiver.open(delivery)
+
+    def save(self, delivery: str, folder: Path, progress: DocumentProgress = no_progress) -> Opened:
+        """Downloads the documents of an accepted delivery with what proves them, and confirms each."""
+        return self._receiver.save(delivery, folder, progress)
+
+    # What is known and proved
+
+    def life(self, name: str) -> Life:
+        """The life of a letter our body sent, or of a delivery that came to it: statements and receipts, checked."""
+        return read_life(self.hub, self.trust, self.directory, name)
+
+    def statements(self, parent: str = "") -> list[Proven]:
+        """The statements about a letter, delivery or body, or all that concern our body, by position, checked."""
+        return read_statements(self.hub, self.trust, parent)
+
+    def receipts(self, delivery: str) -> list[StatedReceipt]:
+        """Every receipt of a delivery, oldest first, checked."""
+        return read_receipts(self.hub, self.trust, self.directory, delivery)
+
+    def bodies(self) -> list[Body]:
+        """Every body, by name."""
+        return self.directory.bodies()
+
+    def offices(self, body: str = "bodies/-") -> list[Office]:
+        """The offices of a body, or of all, by name."""
+        return self.directory.offices(body)

@@ -1,0 +1,235 @@
+"""What was signed, on disk before it is first sent, so that sending again sends exactly the same bytes.
+
+    journal/letters/{uuid}/manifest.json        the signed bytes
+                          /signature-1.p7s …    in the signers' order
+                          /documents.json       ["documents/{uuid}", …] in index order
+                          /document-1 …         the documents' bytes, removed once the letter is registered
+                          /registered.binpb     the hub's answer (SubmitLetterResponse), once it was verified
+                          /refused.json         the hub's refusal, if that was its answer
+    journal/receipts/{uuid}.{n}.{verdict}/receipt.json, receipt.p7s
+
+An entry appears by one rename after all its files are on the disk: a kill leaves a whole entry or none. What is half
+made (`.new-…`) was never sent, and is cleared away when it is a day old.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dabir.formats import names
+from dabir.intake.v1.sender_service_pb2 import SubmitLetterResponse
+
+_CHUNK_BYTES = 1 << 20
+_HALF_MADE = ".new-"
+_HALF_MADE_KEPT_SECONDS = 86_400
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A document's bytes as they were copied into the journal: what is signed is what was read here, once."""
+
+    size_bytes: int
+    sha256: bytes
+
+
+@dataclass(frozen=True)
+class LetterEntry:
+    """A letter in the journal."""
+
+    folder: Path
+
+    @property
+    def letter(self) -> str:
+        return names.letter(self.folder.name)
+
+    @property
+    def manifest(self) -> bytes:
+        return (self.folder / "manifest.json").read_bytes()
+
+    @property
+    def signatures(self) -> list[bytes]:
+        count = sum(1 for _ in self.folder.glob("signature-*.p7s"))
+        return [(self.folder / f"signature-{place}.p7s").read_bytes() for place in range(1, count + 1)]
+
+    @property
+    def documents(self) -> list[str]:
+        listed: list[str] = json.loads((self.folder / "documents.json").read_bytes())
+        return listed
+
+    def document_file(self, index: int) -> Path:
+        """Of the `index`-th document, 1-based."""
+        return self.folder / f"document-{index}"
+
+    @property
+    def registered(self) -> SubmitLetterResponse | None:
+        """The hub's answer, if it came."""
+        try:
+            return SubmitLetterResponse.FromString((self.folder / "registered.binpb").read_bytes())
+        except FileNotFoundError:
+            return None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the hub answered, with yes or no."""
+        return any((self.folder / name).exists() for name in ("registered.binpb", "refused.json"))
+
+    def settle_registered(self, answer: SubmitLetterResponse) -> None:
+        """Keeps the answer, then gives the copies of the documents back to the disk: the hub holds them now."""
+        replace_file(self.folder / "registered.binpb", answer.SerializeToString())
+        for copy in self.folder.glob("document-*"):
+            copy.unlink()
+
+    def settle_refused(self, reason: str, message: str) -> None:
+        text = json.dumps({"reason": reason, "message": message}, ensure_ascii=False)
+        replace_file(self.folder / "refused.json", text.encode())
+        for copy in self.folder.glob("document-*"):
+            copy.unlink()
+
+
+@dataclass(frozen=True)
+class ReceiptEntry:
+    """A receipt in the journal."""
+
+    folder: Path
+
+    @property
+    def receipt(self) -> bytes:
+        return (self.folder / "receipt.json").read_bytes()
+
+    @property
+    def signature(self) -> bytes:
+        return (self.folder / "receipt.p7s").read_bytes()
+
+    @property
+    def sha256(self) -> bytes:
+        """Of the receipt, as the statement of it says."""
+        return hashlib.sha256(self.receipt).digest()
+
+
+class Journal:
+    """The journal of one profile. Several processes may use it at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._letters = folder / "letters"
+        self._receipts = folder / "receipts"
+        for room in (self._letters, self._receipts):
+            room.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def letters(self) -> list[LetterEntry]:
+        """Every letter written here, oldest first."""
+        folders = [folder for folder in self._letters.iterdir() if not folder.name.startswith(".")]
+        return [LetterEntry(folder) for folder in sorted(folders, key=lambda folder: folder.stat().st_mtime)]
+
+    def unsettled(self) -> list[LetterEntry]:
+        """Letters to which the hub's answer is not known: those that `resume` sends again."""
+        _clear_half_made(self._letters)
+        return [entry for entry in self.letters() if not entry.is_settled]
+
+    def letter(self, name: str) -> LetterEntry | None:
+        folder = self._letters / names.split_letter(name)
+        return LetterEntry(folder) if folder.exists() else None
+
+    @contextlib.contextmanager
+    def new_letter(self, letter_uuid: str) -> Iterator["LetterDraft"]:
+        """A letter to be filled; it stands in the journal when the block ends without an error."""
+        target = self._letters / letter_uuid
+        with _appearing(target) as folder:
+            yield LetterDraft(folder, target)
+
+    def receipt(self, delivery: str, verdict: str) -> ReceiptEntry | None:
+        folder = self._receipt_folder(delivery, verdict)
+        return ReceiptEntry(folder) if folder.exists() else None
+
+    def add_receipt(self, delivery: str, verdict: str, receipt: bytes, signature: bytes) -> ReceiptEntry:
+        """Keeps a receipt before it is sent."""
+        folder = self._receipt_folder(delivery, verdict)
+        with _appearing(folder) as draft:
+            write_file(draft / "receipt.json", receipt)
+            write_file(draft / "receipt.p7s", signature)
+        return ReceiptEntry(folder)
+
+    def _receipt_folder(self, delivery: str, verdict: str) -> Path:
+        letter, place = names.split_delivery(delivery)
+        return self._receipts / f"{names.split_letter(letter)}.{place}.{verdict.lower()}"
+
+
+@dataclass(frozen=True)
+class LetterDraft:
+    """A letter's folder while it is being filled; it will be `target`."""
+
+    folder: Path
+    target: Path
+
+    def add_document(self, index: int, source: Path) -> StoredFile:
+        """Copies a document, 1-based, and digests what was copied: the source may change later. Raises OSError."""
+        digest, size_bytes = hashlib.sha256(), 0
+        with source.open("rb") as reading, (self.folder / f"document-{index}").open("xb") as writing:
+            while chunk := reading.read(_CHUNK_BYTES):
+                writing.write(chunk)
+                digest.update(chunk)
+                size_bytes += len(chunk)
+            writing.flush()
+            os.fsync(writing.fileno())
+        return StoredFile(size_bytes, digest.digest())
+
+    def add_manifest(self, manifest: bytes, signatures: list[bytes], documents: list[str]) -> None:
+        for place, signature in enumerate(signatures, start=1):
+            write_file(self.folder / f"signature-{place}.p7s", signature)
+        write_file(self.folder / "documents.json", json.dumps(documents).encode())
+        write_file(self.folder / "manifest.json", manifest)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Writes a new file and waits until it is on the disk."""
+    with path.open("xb") as writing:
+        writing.write(data)
+        writing.flush()
+        os.fsync(writing.fileno())
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Writes a file whole or not at all, on the disk when this returns."""
+    arriving = path.with_name(f"{_HALF_MADE}{uuid.uuid4()}")
+    write_file(arriving, data)
+    arriving.replace(path)
+    _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def _appearing(folder: Path) -> Iterator[Path]:
+    """A folder that appears whole under its name, or not at all. One that stands there already stays as it is."""
+    half_made = folder.with_name(f"{_HALF_MADE}{uuid.uuid4()}")
+    half_made.mkdir(mode=0o700)
+    try:
+        yield half_made
+        _sync_folder(half_made)
+        try:
+            half_made.rename(folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise  # otherwise another process was first, and what it wrote stands
+        _sync_folder(folder.parent)
+    finally:
+        shutil.rmtree(half_made, ignore_errors=True)
+
+
+def _clear_half_made(room: Path) -> None:
+    for left in room.glob(f"{_HALF_MADE}*"):
+        if time.time() - left.stat().st_mtime > _HALF_MADE_KEPT_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
