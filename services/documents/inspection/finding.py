@@ -3,6 +3,14 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+INSPECTED_MEDIA_TYPES = frozenset(
+    {
+        "application/pdf", "image/png", "image/jpeg", "image/tiff", "text/plain", "text/xml", "application/xml",
+        "application/json",
+    }
+)  # fmt: skip
+"""What the child can look into."""
+
 
 class Rejection(StrEnum):
     """Why no letter can carry a document: a closed list, as in dabir.documents.v1.Document.rejection_reason."""

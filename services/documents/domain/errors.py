@@ -1,0 +1,183 @@
+"""Why documents refuses: one class per reason, a sentence of what is wrong and what to do."""
+
+from services.runtime.errors import (
+    Aborted,
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    ResourceExhausted,
+    Unavailable,
+)
+
+
+class DocumentNotFound(NotFound):
+    reason = "DOCUMENT_NOT_FOUND"
+    template = "There is no document {document} of yours. Check its id, or show the acceptance that grants it."
+    template_fa = "سند {document} در میان سندهای شما نیست. شناسه را بررسی کنید یا رسیدی را که آن را می‌گشاید بفرستید."
+
+
+# Uploading.
+
+
+class MediaTypeNotAllowed(InvalidArgument):
+    reason = "MEDIA_TYPE_NOT_ALLOWED"
+    template = "Documents of type {media_type} are not taken here. Taken are: {allowed}."
+    template_fa = "سند از نوع {media_type} پذیرفته نمی‌شود. نوع‌های پذیرفته: {allowed}."
+
+
+class DocumentTooLarge(InvalidArgument):
+    reason = "TOO_LARGE"
+    template = "The document has {size_bytes} bytes; at most {max_bytes} are taken. Split it into several documents."
+    template_fa = "سند {size_bytes} بایت است و حداکثر {max_bytes} بایت پذیرفته می‌شود. آن را به چند سند تقسیم کنید."
+
+
+class DocumentIdReused(AlreadyExists):
+    reason = "DOCUMENT_ID_REUSED"
+    template = "{document} stands for another content or upload. Draw a new UUIDv4 for this document."
+    template_fa = "شناسهٔ {document} از آنِ سند دیگری است. برای این سند شناسهٔ تازه بگیرید."
+
+
+class UploadOutOfOrder(InvalidArgument):
+    reason = "UPLOAD_OUT_OF_ORDER"
+    template = "An upload is one header, then chunks, then one finish; {found} came where it may not. Begin it again."
+    template_fa = "ترتیب بارگذاری: سرآغاز، پاره‌ها، پایان؛ {found} نابجا آمد. از نو آغاز کنید."
+
+
+class WrongOffset(InvalidArgument):
+    reason = "WRONG_OFFSET"
+    template = "A chunk came with offset {given}; the next byte is {expected}. QueryUpload says where to go on."
+    template_fa = "پاره‌ای با آغاز {given} آمد ولی بایت بعدی {expected} است. QueryUpload جای ادامه را می‌گوید."
+
+
+class UploadTooLong(InvalidArgument):
+    reason = "SIZE_MISMATCH"
+    template = "More bytes came than the {size_bytes} the header gave. Upload under a new id with the right size."
+    template_fa = "بیش از {size_bytes} بایت اعلام‌شده آمد. با شناسهٔ تازه و اندازهٔ درست بارگذاری کنید."
+
+
+class FinishDiffers(InvalidArgument):
+    reason = "FINISH_DIFFERS"
+    template = "The finish gives another size or SHA-256 than the header. Send both as they are of the whole document."
+    template_fa = "اندازه یا چکیدهٔ پایان با سرآغاز یکی نیست. هر دو را برای کل سند بفرستید."
+
+
+class UploadIncomplete(FailedPrecondition):
+    reason = "UPLOAD_INCOMPLETE"
+    template = "The upload ended after {received} of {size_bytes} bytes. Resume it from what QueryUpload says."
+    template_fa = "بارگذاری پس از {received} از {size_bytes} بایت پایان یافت. از جایی که QueryUpload می‌گوید ادامه دهید."
+
+
+class UploadOvertaken(Aborted):
+    reason = "UPLOAD_OVERTAKEN"
+    template = (
+        "Another stream uploads {document} too and was faster. Ask QueryUpload and go on from there, with one stream."
+    )
+    template_fa = "جریان دیگری همین سند {document} را می‌فرستد. با QueryUpload بپرسید و تنها با یک جریان ادامه دهید."
+
+
+class TransfersBusy(ResourceExhausted):
+    reason = "TRANSFERS_BUSY"
+    template = "All {transfers_max} places for uploads and downloads are taken. Try again in a few seconds."
+    template_fa = "همهٔ {transfers_max} جای انتقال پر است. چند ثانیه دیگر دوباره بکوشید."
+
+
+class InspectionInterrupted(Unavailable):
+    reason = "INSPECTION_INTERRUPTED"
+    template = "The inspection of {document} was interrupted; nothing is wrong with it so far. Ask again in a moment."
+    template_fa = "بررسی سند {document} ناتمام ماند؛ ایرادی در آن دیده نشده است. اندکی بعد دوباره بپرسید."
+
+
+# The object store.
+
+
+class StoreUnavailable(Unavailable):
+    reason = "OBJECT_STORE_UNAVAILABLE"
+    template = "The object store does not answer. Nothing acknowledged is lost; try again in a few seconds."
+    template_fa = "انبار سندها پاسخ نمی‌دهد. چیزی از دست نرفته است؛ چند ثانیه دیگر دوباره بکوشید."
+
+
+class SegmentDamaged(Unavailable):
+    reason = "SEGMENT_DAMAGED"
+    template = (
+        "Segment {number} of {document} came back from the object store with other bytes than were stored. Nothing of "
+        "it was passed on; tell the hub's operator, who restores it from a copy."
+    )
+    template_fa = (
+        "پارهٔ {number} سند {document} در انبار آسیب دیده است و چیزی از آن فرستاده نشد. به راهبر سامانه خبر دهید."
+    )
+
+
+# Downloading.
+
+
+class DocumentNotReady(FailedPrecondition):
+    reason = "DOCUMENT_NOT_READY"
+    template = "{document} is {state}; only what was uploaded whole and found sound can be downloaded."
+    template_fa = "سند {document} در وضعیت {state} است؛ تنها سند کامل و سالم دریافت‌شدنی است."
+
+
+class RangeOutside(InvalidArgument):
+    reason = "RANGE_OUTSIDE_DOCUMENT"
+    template = "Bytes from {offset}, {length} of them, are not all within the document's {size_bytes}. Ask within them."
+    template_fa = "بازهٔ خواسته‌شده از {offset} به طول {length} در {size_bytes} بایت سند نمی‌گنجد."
+
+
+class AcceptanceInvalid(InvalidArgument):
+    reason = "ACCEPTANCE_INVALID"
+    template = (
+        "The acceptance shown does not do: {detail}. Send the ConsignmentAcceptance exactly as AcceptDelivery gave it."
+    )
+    template_fa = "رسید نشان‌داده‌شده پذیرفته نیست: {detail}. ConsignmentAcceptance را همان‌گونه که گرفته‌اید بفرستید."
+
+
+class AcceptanceNotYours(PermissionDenied):
+    reason = "ACCEPTANCE_NOT_YOURS"
+    template = (
+        "The acceptance shown is another recipient's, and you call as {caller}. Show the one of your own delivery."
+    )
+    template_fa = "رسید نشان‌داده‌شده از آنِ گیرندهٔ دیگری است و شما {caller} هستید. رسید تحویل خود را بفرستید."
+
+
+class DirectoryUnavailable(Unavailable):
+    reason = "DIRECTORY_UNAVAILABLE"
+    template = (
+        "The seal of the acceptance cannot be checked now: directory does not answer. Try again in a few seconds."
+    )
+    template_fa = "اکنون مهر رسید بررسی‌شدنی نیست. چند ثانیه دیگر دوباره بکوشید."
+
+
+class DigestDiffers(InvalidArgument):
+    reason = "DIGEST_MISMATCH"
+    template = "{document} has another SHA-256 than you computed: your copy is not whole. Download it again."
+    template_fa = "چکیدهٔ سند {document} با آنچه شما حساب کرده‌اید یکی نیست. دوباره دریافت کنید."
+
+
+# Claims and retention.
+
+
+class DocumentTwice(InvalidArgument):
+    reason = "DOCUMENT_TWICE"
+    template = "{document} stands twice in the request. A letter carries a document once."
+
+
+class ClaimNotHeld(FailedPrecondition):
+    reason = "CLAIM_NOT_HELD"
+    template = "{letter} holds no claim on {document}. Claim the letter's documents first."
+
+
+class RetentionOutOfRange(InvalidArgument):
+    reason = "RETENTION_OUT_OF_RANGE"
+    template = (
+        "retain_until is {retain_until}: it must lie ahead, at most {max_days} days. A lock in compliance mode can "
+        "never be taken back."
+    )
+
+
+class RetentionNotKept(FailedPrecondition):
+    reason = "RETENTION_NOT_KEPT"
+    template = (
+        "The object store answered, but {document} is not under object lock as asked. It is no store to keep letters "
+        "in: check it with `make doctor`."
+    )

@@ -1,0 +1,1 @@
+"""documents on the wire: proto in, proto out."""

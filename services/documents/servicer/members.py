@@ -1,0 +1,141 @@
+"""What members call."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from dabir.documents.v1 import documents_pb2 as pb
+from dabir.documents.v1.documents_pb2_grpc import DocumentServiceServicer
+from services.documents import store
+from services.documents.config import DocumentsConfig
+from services.documents.domain import errors
+from services.documents.domain.download import Acceptance, may_read, resolve_range
+from services.documents.domain.upload import Content, Document, check_content
+from services.documents.handover import Handover
+from services.documents.seals import Seals
+from services.documents.servicer.answers import document_answer
+from services.documents.transfer import Chunk, Downloads, Finish, Uploads
+from services.runtime.database import Pool
+from services.runtime.identity import caller
+
+
+class DocumentServicer(DocumentServiceServicer):
+    """Upload, question, download, confirmation."""
+
+    def __init__(
+        self,
+        config: DocumentsConfig,
+        pool: Pool,
+        uploads: Uploads,
+        downloads: Downloads,
+        seals: Seals,
+        handover: Handover,
+    ) -> None:
+        self._config = config
+        self._pool = pool
+        self._uploads = uploads
+        self._downloads = downloads
+        self._seals = seals
+        self._handover = handover
+        self._transfers = 0
+
+    async def UploadDocument(  # noqa: N802 - the RPC's name
+        self, request_iterator: AsyncIterator[pb.UploadDocumentRequest], context: object
+    ) -> pb.UploadDocumentResponse:
+        messages = aiter(request_iterator)
+        first = await anext(messages, pb.UploadDocumentRequest())
+        if first.WhichOneof("part") != "header":
+            raise errors.UploadOutOfOrder(found=first.WhichOneof("part") or "nothing")
+        header = first.header
+        content = Content(header.media_type, header.size_bytes, header.sha256)
+        check_content(
+            content,
+            allowed_media_types=self._config.allowed_media_types,
+            max_bytes=self._config.document_max_bytes,
+        )
+        async with self._transfer():
+            document = await self._uploads.take(caller().body, header.document, content, _parts(messages))
+        return pb.UploadDocumentResponse(document=document_answer(document))
+
+    async def QueryUpload(  # noqa: N802
+        self, request: pb.QueryUploadRequest, context: object
+    ) -> pb.QueryUploadResponse:
+        document = await self._own(request.document)
+        return pb.QueryUploadResponse(
+            committed_bytes=await self._uploads.committed_bytes(document), document=document_answer(document)
+        )
+
+    async def GetDocument(  # noqa: N802
+        self, request: pb.GetDocumentRequest, context: object
+    ) -> pb.GetDocumentResponse:
+        return pb.GetDocumentResponse(document=document_answer(await self._own(request.name)))
+
+    async def DownloadDocument(  # noqa: N802
+        self, request: pb.DownloadDocumentRequest, context: object
+    ) -> AsyncIterator[pb.DownloadDocumentResponse]:
+        document = await self._readable(request.name, request.consignment_acceptance)
+        wanted = resolve_range(request.offset, request.length, document.content.size_bytes)
+        described: Document | None = document
+        async with self._transfer():
+            async for chunk in self._downloads.send(document, wanted):
+                yield pb.DownloadDocumentResponse(
+                    offset=chunk.offset,
+                    data=chunk.data,
+                    document=document_answer(described) if described is not None else None,
+                )
+                described = None
+
+    async def ConfirmDownload(  # noqa: N802
+        self, request: pb.ConfirmDownloadRequest, context: object
+    ) -> pb.ConfirmDownloadResponse:
+        confirmed = await self._handover.confirm(
+            caller(), request.document, request.consignment_acceptance, request.sha256
+        )
+        return pb.ConfirmDownloadResponse(
+            outstanding=confirmed.outstanding, content_handover=confirmed.content_handover
+        )
+
+    async def _own(self, name: str) -> Document:
+        async with self._pool.connection() as connection:
+            document = await store.find_own(connection, caller().body, name)
+        if document is None:
+            raise errors.DocumentNotFound(document=name)
+        return document
+
+    async def _readable(self, name: str, jws: str) -> Document:
+        """The document, by the acceptance shown or as the caller's own."""
+        body, acceptance = caller().body, None
+        if jws:
+            acceptance = await self._seals.verify(jws, body)
+        async with self._pool.connection() as connection:
+            return may_read(await self._find(connection, name, body, acceptance), name, body, acceptance)
+
+    @staticmethod
+    async def _find(
+        connection: store.Connection, name: str, body: str, acceptance: Acceptance | None
+    ) -> Document | None:
+        if acceptance is None:
+            return await store.find_own(connection, body, name)
+        return await store.find_granted(connection, body, name, acceptance.documents.get(name, b""))
+
+    @asynccontextmanager
+    async def _transfer(self) -> AsyncIterator[None]:
+        """One of the places for transfers, whose memory is bounded; none free is said at once, not waited for."""
+        if self._transfers >= self._config.transfers_max:
+            raise errors.TransfersBusy(transfers_max=self._config.transfers_max, retry_after_seconds=2.0)
+        self._transfers += 1
+        try:
+            yield
+        finally:
+            self._transfers -= 1
+
+
+async def _parts(messages: AsyncIterator[pb.UploadDocumentRequest]) -> AsyncIterator[Chunk | Finish]:
+    """The stream after its header. Raises UploadOutOfOrder."""
+    async for message in messages:
+        kind = message.WhichOneof("part")
+        if kind == "chunk":
+            yield Chunk(message.chunk.offset, message.chunk.data)
+        elif kind == "finish":
+            yield Finish(message.finish.size_bytes, message.finish.sha256)
+        else:
+            raise errors.UploadOutOfOrder(found=kind or "nothing")

@@ -1,0 +1,125 @@
+"""Bytes in and bytes out: a stream into segments, segments into a stream. Memory does not grow with their number."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from services.documents import store
+from services.documents.domain import errors
+from services.documents.domain.download import CHUNK_BYTES, segments_of
+from services.documents.domain.upload import (
+    SEGMENT_BYTES,
+    Content,
+    Document,
+    Segment,
+    State,
+    check_finish,
+    check_same_upload,
+    segment_key,
+    segment_size,
+)
+from services.documents.inspections import Inspections
+from services.documents.objects import Objects
+from services.runtime.database import Pool
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some bytes of an upload, and where they belong."""
+
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Finish:
+    """The end of an upload: the size and SHA-256 of the whole."""
+
+    size_bytes: int
+    sha256: bytes
+
+
+class Uploads:
+    """Takes uploads in, on whichever replica they come."""
+
+    def __init__(self, pool: Pool, objects: Objects, inspections: Inspections) -> None:
+        self._pool = pool
+        self._objects = objects
+        self._inspections = inspections
+
+    async def take(
+        self, caller_body: str, name: str, content: Content, parts: AsyncIterator[Chunk | Finish]
+    ) -> Document:
+        """Takes the rest of an upload and inspects it; the document as it stands then, READY or REJECTED.
+
+        An upload that was taken before is not read again. Raises the errors of uploading.
+        """
+        async with self._pool.connection() as connection:
+            document = await store.begin_upload(connection, caller_body, name, content)
+        check_same_upload(document, caller_body, content)
+        if document.state is State.UPLOADING:
+            await self._receive(document, parts)
+            async with self._pool.connection() as connection:
+                if not await store.finish_upload(connection, name):
+                    raise errors.UploadOvertaken(document=name)
+        await self._inspections.of(name)
+        async with self._pool.connection() as connection:
+            found = await store.find_own(connection, caller_body, name)
+        if found is None:
+            raise errors.DocumentNotFound(document=name)
+        return found
+
+    async def _receive(self, document: Document, parts: AsyncIterator[Chunk | Finish]) -> None:
+        """Stores chunks as segments, up to the finish. What fills no segment when a stream breaks is sent again."""
+        size = document.content.size_bytes
+        position = await self.committed_bytes(document)
+        number, pending = -(-position // SEGMENT_BYTES) + 1, bytearray()
+        async for part in parts:
+            if isinstance(part, Finish):
+                check_finish(document.content, part.size_bytes, part.sha256)
+                break
+            if part.offset != position:
+                raise errors.WrongOffset(given=part.offset, expected=position)
+            position += len(part.data)
+            if position > size:
+                raise errors.UploadTooLong(size_bytes=size)
+            pending += part.data
+            while pending and len(pending) >= (wanted := segment_size(number, size)):
+                await self._store(document.name, number, bytes(memoryview(pending)[:wanted]))
+                del pending[:wanted]
+                number += 1
+        if position < size:
+            raise errors.UploadIncomplete(received=position, size_bytes=size)
+
+    async def _store(self, document: str, number: int, data: bytes) -> None:
+        """The row first: whatever a crash leaves in S3 stands in the table. Once the row has a version it is safe."""
+        async with self._pool.connection() as connection:
+            attempt = await store.begin_segment(connection, document, number, len(data))
+        sha256, version = await self._objects.put(segment_key(document, number, attempt), data)
+        async with self._pool.connection() as connection:
+            await store.store_segment(connection, Segment(document, number, attempt, len(data), sha256, version))
+
+    async def committed_bytes(self, document: Document) -> int:
+        """How many bytes are safe: whole segments, from the first."""
+        async with self._pool.connection() as connection:
+            stored = await store.count_stored(connection, document.name)
+        return min(stored * SEGMENT_BYTES, document.content.size_bytes)
+
+
+class Downloads:
+    """Sends bytes out, each segment checked before any of it is sent."""
+
+    def __init__(self, pool: Pool, objects: Objects) -> None:
+        self._pool = pool
+        self._objects = objects
+
+    async def send(self, document: Document, wanted: range) -> AsyncIterator[Chunk]:
+        """The bytes `wanted` of a document the caller may read, in chunks. Raises StoreUnavailable, SegmentDamaged."""
+        async with self._pool.connection() as connection:
+            segments = {segment.number: segment for segment in await store.stored_segments(connection, document.name)}
+        position = wanted.start
+        for number, part in segments_of(wanted):
+            data = memoryview(await self._objects.get(segments[number]))[part]
+            for begins in range(0, len(data), CHUNK_BYTES):
+                chunk = Chunk(position, bytes(data[begins : begins + CHUNK_BYTES]))
+                position += len(chunk.data)
+                yield chunk
