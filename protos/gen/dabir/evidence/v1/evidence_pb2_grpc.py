@@ -47,7 +47,13 @@ class EvidenceServiceServicer:
     """
 
     def ListStatements(self, request, context):
-        """The statements that concern the caller's body, as sender or recipient, by position.
+        """The statements that concern the caller's body, as sender or recipient, by position. Statements are numbered in the
+        order of the facts and none is ever put in before another, so a caller that keeps the last position it saw misses
+        nothing. A parent that is another body's, or does not exist, has no statements to show: the list is empty.
+
+        Who may call: members that may send, receive or read.
+        Errors: INVALID_ARGUMENT with PARENT_INVALID (the parent is no letter, delivery or body) or PAGE_TOKEN_INVALID (the
+        token is not of this query and caller).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -128,16 +134,25 @@ class EvidenceInternalServiceServicer:
     """
 
     def Follow(self, request, context):
-        """Leases the next batch of statements after a follower's cursor. While a lease runs, another caller gets
-        `lease_held`. An expired lease is anyone's.
+        """Leases the next batch of statements after a follower's cursor. While a lease runs, another holder gets
+        `lease_held`; its own holder gets a new lease, which ends the one before. An expired lease is anyone's. The cursor
+        does not move: what was given and not advanced over is given again.
+
+        Who may call: workers.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Advance(self, request, context):
-        """Moves a follower's cursor, by compare-and-swap under the lease; what was refused is recorded and passed.
-        ABORTED (LEASE_LOST) when the lease is another's or over.
+        """Moves a follower's cursor, by compare-and-swap under the lease; what was refused is recorded and passed. The lease
+        stays the holder's for as long as Follow gave it. Repeated under the same lease, it changes nothing and answers the
+        same.
+
+        Who may call: workers.
+        Errors: ABORTED with LEASE_LOST (the lease is another's or over, or the cursor is not at `from`: call Follow again);
+        INVALID_ARGUMENT with ADVANCE_INVALID (`to` lies before `from` or beyond what is numbered, a refused statement lies
+        outside of them or is named twice, or the lease is none).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,7 +34,14 @@ class EvidenceServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> EvidenceServiceAsyncStub: ...
     ListStatements: _grpc.UnaryUnaryMultiCallable[_evidence_pb2.ListStatementsRequest, _evidence_pb2.ListStatementsResponse]
-    """The statements that concern the caller's body, as sender or recipient, by position."""
+    """The statements that concern the caller's body, as sender or recipient, by position. Statements are numbered in the
+    order of the facts and none is ever put in before another, so a caller that keeps the last position it saw misses
+    nothing. A parent that is another body's, or does not exist, has no statements to show: the list is empty.
+
+    Who may call: members that may send, receive or read.
+    Errors: INVALID_ARGUMENT with PARENT_INVALID (the parent is no letter, delivery or body) or PAGE_TOKEN_INVALID (the
+    token is not of this query and caller).
+    """
 
 @_typing.type_check_only
 class EvidenceServiceAsyncStub(EvidenceServiceStub):
@@ -42,7 +49,14 @@ class EvidenceServiceAsyncStub(EvidenceServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListStatements: _aio.UnaryUnaryMultiCallable[_evidence_pb2.ListStatementsRequest, _evidence_pb2.ListStatementsResponse]  # type: ignore[assignment]
-    """The statements that concern the caller's body, as sender or recipient, by position."""
+    """The statements that concern the caller's body, as sender or recipient, by position. Statements are numbered in the
+    order of the facts and none is ever put in before another, so a caller that keeps the last position it saw misses
+    nothing. A parent that is another body's, or does not exist, has no statements to show: the list is empty.
+
+    Who may call: members that may send, receive or read.
+    Errors: INVALID_ARGUMENT with PARENT_INVALID (the parent is no letter, delivery or body) or PAGE_TOKEN_INVALID (the
+    token is not of this query and caller).
+    """
 
 class EvidenceServiceServicer(metaclass=_abc_1.ABCMeta):
     """For members."""
@@ -53,7 +67,14 @@ class EvidenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _evidence_pb2.ListStatementsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_evidence_pb2.ListStatementsResponse, _abc.Awaitable[_evidence_pb2.ListStatementsResponse]]:
-        """The statements that concern the caller's body, as sender or recipient, by position."""
+        """The statements that concern the caller's body, as sender or recipient, by position. Statements are numbered in the
+        order of the facts and none is ever put in before another, so a caller that keeps the last position it saw misses
+        nothing. A parent that is another body's, or does not exist, has no statements to show: the list is empty.
+
+        Who may call: members that may send, receive or read.
+        Errors: INVALID_ARGUMENT with PARENT_INVALID (the parent is no letter, delivery or body) or PAGE_TOKEN_INVALID (the
+        token is not of this query and caller).
+        """
 
 def add_EvidenceServiceServicer_to_server(servicer: EvidenceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
@@ -65,12 +86,21 @@ class EvidenceInternalServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> EvidenceInternalServiceAsyncStub: ...
     Follow: _grpc.UnaryUnaryMultiCallable[_evidence_pb2.FollowRequest, _evidence_pb2.FollowResponse]
-    """Leases the next batch of statements after a follower's cursor. While a lease runs, another caller gets
-    `lease_held`. An expired lease is anyone's.
+    """Leases the next batch of statements after a follower's cursor. While a lease runs, another holder gets
+    `lease_held`; its own holder gets a new lease, which ends the one before. An expired lease is anyone's. The cursor
+    does not move: what was given and not advanced over is given again.
+
+    Who may call: workers.
     """
     Advance: _grpc.UnaryUnaryMultiCallable[_evidence_pb2.AdvanceRequest, _evidence_pb2.AdvanceResponse]
-    """Moves a follower's cursor, by compare-and-swap under the lease; what was refused is recorded and passed.
-    ABORTED (LEASE_LOST) when the lease is another's or over.
+    """Moves a follower's cursor, by compare-and-swap under the lease; what was refused is recorded and passed. The lease
+    stays the holder's for as long as Follow gave it. Repeated under the same lease, it changes nothing and answers the
+    same.
+
+    Who may call: workers.
+    Errors: ABORTED with LEASE_LOST (the lease is another's or over, or the cursor is not at `from`: call Follow again);
+    INVALID_ARGUMENT with ADVANCE_INVALID (`to` lies before `from` or beyond what is numbered, a refused statement lies
+    outside of them or is named twice, or the lease is none).
     """
 
 @_typing.type_check_only
@@ -79,12 +109,21 @@ class EvidenceInternalServiceAsyncStub(EvidenceInternalServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Follow: _aio.UnaryUnaryMultiCallable[_evidence_pb2.FollowRequest, _evidence_pb2.FollowResponse]  # type: ignore[assignment]
-    """Leases the next batch of statements after a follower's cursor. While a lease runs, another caller gets
-    `lease_held`. An expired lease is anyone's.
+    """Leases the next batch of statements after a follower's cursor. While a lease runs, another holder gets
+    `lease_held`; its own holder gets a new lease, which ends the one before. An expired lease is anyone's. The cursor
+    does not move: what was given and not advanced over is given again.
+
+    Who may call: workers.
     """
     Advance: _aio.UnaryUnaryMultiCallable[_evidence_pb2.AdvanceRequest, _evidence_pb2.AdvanceResponse]  # type: ignore[assignment]
-    """Moves a follower's cursor, by compare-and-swap under the lease; what was refused is recorded and passed.
-    ABORTED (LEASE_LOST) when the lease is another's or over.
+    """Moves a follower's cursor, by compare-and-swap under the lease; what was refused is recorded and passed. The lease
+    stays the holder's for as long as Follow gave it. Repeated under the same lease, it changes nothing and answers the
+    same.
+
+    Who may call: workers.
+    Errors: ABORTED with LEASE_LOST (the lease is another's or over, or the cursor is not at `from`: call Follow again);
+    INVALID_ARGUMENT with ADVANCE_INVALID (`to` lies before `from` or beyond what is numbered, a refused statement lies
+    outside of them or is named twice, or the lease is none).
     """
 
 class EvidenceInternalServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -96,8 +135,11 @@ class EvidenceInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _evidence_pb2.FollowRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_evidence_pb2.FollowResponse, _abc.Awaitable[_evidence_pb2.FollowResponse]]:
-        """Leases the next batch of statements after a follower's cursor. While a lease runs, another caller gets
-        `lease_held`. An expired lease is anyone's.
+        """Leases the next batch of statements after a follower's cursor. While a lease runs, another holder gets
+        `lease_held`; its own holder gets a new lease, which ends the one before. An expired lease is anyone's. The cursor
+        does not move: what was given and not advanced over is given again.
+
+        Who may call: workers.
         """
 
     @_abc_1.abstractmethod
@@ -106,8 +148,14 @@ class EvidenceInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _evidence_pb2.AdvanceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_evidence_pb2.AdvanceResponse, _abc.Awaitable[_evidence_pb2.AdvanceResponse]]:
-        """Moves a follower's cursor, by compare-and-swap under the lease; what was refused is recorded and passed.
-        ABORTED (LEASE_LOST) when the lease is another's or over.
+        """Moves a follower's cursor, by compare-and-swap under the lease; what was refused is recorded and passed. The lease
+        stays the holder's for as long as Follow gave it. Repeated under the same lease, it changes nothing and answers the
+        same.
+
+        Who may call: workers.
+        Errors: ABORTED with LEASE_LOST (the lease is another's or over, or the cursor is not at `from`: call Follow again);
+        INVALID_ARGUMENT with ADVANCE_INVALID (`to` lies before `from` or beyond what is numbered, a refused statement lies
+        outside of them or is named twice, or the lease is none).
         """
 
 def add_EvidenceInternalServiceServicer_to_server(servicer: EvidenceInternalServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
