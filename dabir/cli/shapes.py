@@ -1,0 +1,97 @@
+"""What `--json` answers with: plain objects, names as in the API, instants as UTC text, enums in English words."""
+
+from datetime import UTC
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from dabir.cli import words
+from dabir.client.life import StatedReceipt
+from dabir.client.trust import Proven
+from dabir.common.v1 import receipt_pb2
+from dabir.intake.v1 import letter_pb2
+
+
+def instant(given: Timestamp) -> str | None:
+    return given.ToDatetime(tzinfo=UTC).isoformat().replace("+00:00", "Z") if given.ByteSize() else None
+
+
+def letter(given: letter_pb2.Letter) -> dict[str, Any]:
+    return {
+        "name": given.name,
+        "number": given.registry_number.text,
+        "book": given.registry_number.book,
+        "sequence": given.registry_number.sequence,
+        "registered_at": instant(given.registered_at),
+        "state": words.LETTER_STATES[given.state][1],
+        "sender_office": given.sender_office,
+        "definition": given.definition,
+        "priority": words.PRIORITIES[given.priority][1],
+        "classification": words.CLASSIFICATIONS[given.classification][1],
+        "subject": given.subject,
+        "recipients": given.recipient_count,
+        "manifest_sha256": given.manifest_sha256.hex(),
+    }
+
+
+def sent_delivery(given: letter_pb2.SentDelivery) -> dict[str, Any]:
+    return {
+        "name": given.name,
+        "recipient_office": given.recipient_office,
+        "state": words.DELIVERY_STATES[given.state][1],
+        "reason": words.REASONS[given.reason][1] if given.reason else None,
+        "answer": given.answer or None,
+        **_times(given.times),
+    }
+
+
+def envelope(given: letter_pb2.Envelope) -> dict[str, Any]:
+    return {
+        "name": given.delivery,
+        "letter": given.letter,
+        "sender_office": given.sender_office,
+        "recipient_office": given.recipient_office,
+        "in_number": given.in_number.text,
+        "number": given.registry_number.text,
+        "registered_at": instant(given.registered_at),
+        "state": words.DELIVERY_STATES[given.state][1],
+        "priority": words.PRIORITIES[given.priority][1],
+        "classification": words.CLASSIFICATIONS[given.classification][1],
+        **_times(given.times),
+    }
+
+
+def _times(given: letter_pb2.DeliveryTimes) -> dict[str, Any]:
+    return {
+        "available_at": instant(given.available_at),
+        "decided_at": instant(given.decided_at),
+        "answered_at": instant(given.answered_at),
+        "acceptance_due": instant(given.acceptance_due),
+        "answer_due": instant(given.answer_due),
+        "late_acceptance": given.late_acceptance,
+        "late_answer": given.late_answer,
+    }
+
+
+def statement(given: Proven) -> dict[str, Any]:
+    return {
+        "name": given.name,
+        "position": given.position,
+        "event": given.event.value,
+        "subject": given.subject,
+        "stated_at": given.stated_at.isoformat().replace("+00:00", "Z"),
+        "took_effect_at": given.took_effect_at.isoformat().replace("+00:00", "Z"),
+        "number": given.says.number.text or None,
+        "reason": given.says.reason or None,
+        "sha256": given.digest.hex(),
+    }
+
+
+def receipt(given: StatedReceipt) -> dict[str, Any]:
+    return {
+        "delivery": given.receipt.receipt.delivery,
+        "verdict": receipt_pb2.Verdict.Name(given.receipt.receipt.verdict),
+        "incoming_number": given.receipt.receipt.incoming_number or None,
+        "sha256": given.receipt.sha256.hex(),
+        "statement": given.statement.name,
+    }

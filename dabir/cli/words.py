@@ -1,0 +1,100 @@
+"""What is said to people, in Persian and in English, in the words of the design (docs and protos use the same)."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from dabir.common.v1 import manifest_pb2, receipt_pb2
+from dabir.formats.statement import Event
+from dabir.intake.v1 import letter_pb2
+
+V = TypeVar("V", bound=int)
+
+LANGUAGES = ("fa", "en")
+
+EVENTS: dict[str, tuple[str, str]] = {
+    Event.SUBMISSION_ACCEPTANCE: ("ثبت شد", "registered"),
+    Event.AVAILABLE: ("رسیده", "in the mailbox"),
+    Event.CONSIGNMENT_ACCEPTANCE: ("رسید داده شد", "accepted"),
+    Event.CONSIGNMENT_REJECTION: ("پذیرفته نشد", "refused"),
+    Event.ACCEPTANCE_REJECTION_EXPIRY: ("مهلت پذیرش گذشت", "acceptance is late"),
+    Event.CONTENT_ACCESS_TRACKING: ("رؤیت شد", "read"),
+    Event.CONTENT_HANDOVER: ("اسناد تحویل شد", "documents handed over"),
+    Event.NOTIFICATION_FOR_ACCEPTANCE: ("اطلاع داده شد", "notified"),
+    Event.NOTIFICATION_FOR_ACCEPTANCE_FAILURE: ("اطلاع داده نشد", "not notified"),
+    Event.RECALL: ("درخواست استرداد", "recall asked"),
+    Event.VOID: ("شماره باطل شد", "number void"),
+    Event.BOOK_CLOSED: ("دفتر بسته شد", "book closed"),
+    Event.RETURNED: ("عودت شد", "returned"),
+    Event.ANSWERED: ("پاسخ داده شد", "answered"),
+    Event.ANSWER_OVERDUE: ("مهلت پاسخ گذشت", "answer is late"),
+    Event.WITHDRAWN: ("پس گرفته شد", "withdrawn"),
+    Event.RECALL_ANSWERED: ("استرداد پاسخ داده شد", "recall answered"),
+    Event.CLOSED: ("بسته شد", "closed"),
+    Event.CERTIFICATE_ADDED: ("گواهی امضا افزوده شد", "certificate added"),
+    Event.CERTIFICATE_REVOKED: ("گواهی امضا باطل شد", "certificate revoked"),
+    Event.OPERATOR_ACTION: ("اقدام اپراتور", "operator's action"),
+}
+DELIVERY_STATES = {
+    letter_pb2.DELIVERY_STATE_CREATED: ("در راه", "created"),
+    letter_pb2.DELIVERY_STATE_AVAILABLE: ("رسیده", "available"),
+    letter_pb2.DELIVERY_STATE_ACCEPTED: ("رسید", "accepted"),
+    letter_pb2.DELIVERY_STATE_REFUSED: ("پذیرفته نشد", "refused"),
+    letter_pb2.DELIVERY_STATE_RETURNED: ("عودت", "returned"),
+    letter_pb2.DELIVERY_STATE_ANSWERED: ("پاسخ", "answered"),
+    letter_pb2.DELIVERY_STATE_WITHDRAWN: ("پس گرفته شد", "withdrawn"),
+}
+LETTER_STATES = {
+    letter_pb2.LETTER_STATE_OPEN: ("باز", "open"),
+    letter_pb2.LETTER_STATE_CLOSED: ("بسته", "closed"),
+}
+PRIORITIES = {
+    manifest_pb2.PRIORITY_NORMAL: ("عادی", "normal"),
+    manifest_pb2.PRIORITY_URGENT: ("فوری", "urgent"),
+    manifest_pb2.PRIORITY_IMMEDIATE: ("آنی", "immediate"),
+}
+CLASSIFICATIONS = {
+    manifest_pb2.CLASSIFICATION_NORMAL: ("عادی", "normal"),
+    manifest_pb2.CLASSIFICATION_CONFIDENTIAL: ("محرمانه", "confidential"),
+    manifest_pb2.CLASSIFICATION_HIGHLY_CONFIDENTIAL: ("خیلی محرمانه", "highly-confidential"),
+    manifest_pb2.CLASSIFICATION_SECRET: ("سری", "secret"),
+    manifest_pb2.CLASSIFICATION_TOP_SECRET: ("به‌کلی سری", "top-secret"),
+}
+REASONS = {
+    receipt_pb2.RETURN_REASON_WRONG_ADDRESSEE: ("گیرندهٔ نامه نیست", "wrong-addressee"),
+    receipt_pb2.RETURN_REASON_NOT_COMPETENT: ("صلاحیت ندارد", "not-competent"),
+    receipt_pb2.RETURN_REASON_DUPLICATE: ("تکراری است", "duplicate"),
+    receipt_pb2.RETURN_REASON_CLASSIFICATION_NOT_ALLOWED: ("طبقه‌بندی مجاز نیست", "classification-not-allowed"),
+    receipt_pb2.RETURN_REASON_ATTACHMENT_MISSING: ("پیوست ندارد", "attachment-missing"),
+    receipt_pb2.RETURN_REASON_UNREADABLE: ("خوانا نیست", "unreadable"),
+    receipt_pb2.RETURN_REASON_SIGNATURE_DOUBTED: ("امضا محل تردید است", "signature-doubted"),
+}
+HEADINGS = {
+    "name": ("شناسه", "name"),
+    "number": ("شماره", "number"),
+    "in_number": ("شمارهٔ وارده", "in number"),
+    "date": ("تاریخ", "date"),
+    "from": ("فرستنده", "from"),
+    "to": ("گیرنده", "to"),
+    "subject": ("موضوع", "subject"),
+    "state": ("وضعیت", "state"),
+    "priority": ("فوریت", "priority"),
+    "classification": ("طبقه‌بندی", "classification"),
+    "recipients": ("گیرندگان", "recipients"),
+    "acceptance_due": ("مهلت پذیرش", "accept by"),
+    "answer_due": ("مهلت پاسخ", "answer by"),
+    "statement": ("گواهی", "statement"),
+    "event": ("رویداد", "event"),
+    "what": ("دربارهٔ", "about"),
+    "body": ("دستگاه", "body"),
+    "office": ("دبیرخانه", "office"),
+    "process": ("فرایند", "process"),
+    "documents": ("اسناد", "documents"),
+    "late": ("دیر", "late"),
+    "answer": ("پاسخ", "answer"),
+    "reason": ("دلیل", "reason"),
+}
+
+
+def choices(words: Mapping[V, tuple[str, str]]) -> dict[str, V]:
+    """What a person types at the command line for each value: the English word."""
+    return {english: value for value, (_, english) in words.items()}
