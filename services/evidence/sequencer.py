@@ -5,6 +5,8 @@ Any number of replicas may run it: they take turns at one row.
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import psycopg
 import structlog
@@ -38,6 +40,15 @@ class Figures:
             for follower, position, refusals in await store.cursors(connection):
                 self.lag.labels(follower).set(max(0, last - position))
                 self.refused.labels(follower).set(refusals)
+
+
+@asynccontextmanager
+async def running(pool: Pool, config: EvidenceConfig, registry: CollectorRegistry) -> AsyncIterator[None]:
+    """Number while the block runs. Numbering that ends of itself is a defect: it cancels the block and is raised."""
+    async with asyncio.TaskGroup() as tasks:
+        numbering = tasks.create_task(run(pool, config, Figures(registry)))
+        yield
+        numbering.cancel()
 
 
 async def run(pool: Pool, config: EvidenceConfig, figures: Figures) -> None:
