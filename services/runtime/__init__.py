@@ -38,9 +38,3 @@ A service's `__main__.py` is configuration → pool → server, nothing else:
 | `metrics`, `logs` | Prometheus figures, JSON lines |
 | `ledger` | open chains → sign → append |
 """
-
-import os
-
-# grpc accepts TLS 1.2 unless told otherwise. A suite that only TLS 1.2 has, and that our certificates cannot serve,
-# leaves TLS 1.3 alone, whose suites this does not touch. grpc reads it once: every import of the runtime sets it first.
-os.environ["GRPC_SSL_CIPHER_SUITES"] = "ECDHE-PSK-CHACHA20-POLY1305"

@@ -19,6 +19,9 @@ from services.runtime.config import ProcessConfig
 log = cast(structlog.stdlib.BoundLogger, structlog.get_logger())
 """The one logger; it does nothing until it is used and takes its form from `configure`."""
 
+REQUEST_ID = "x-dabir-request-id"
+"""Metadata of every call of ours: the id that follows a letter through services, activities and logs."""
+
 _request_id: ContextVar[str] = ContextVar("dabir_request_id", default="")
 
 

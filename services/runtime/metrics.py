@@ -2,7 +2,7 @@
 
 `serve` makes the server's figures; a service's own are made on the same registry:
 
-    metrics = Metrics(config)
+    metrics = Metrics()
     lag = Gauge("dabir_cursor_lag", "Statements not yet told", ["follower"], registry=metrics.registry)
     await serve(config, services, resolver, metrics=metrics)
 """
@@ -10,6 +10,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -27,6 +28,13 @@ from services.runtime.config import ProcessConfig, StartRefused
 _BUCKETS_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
+class Observed(Protocol):
+    """A call: `code` is the name of the gRPC status code it ends with."""
+
+    rpc: str
+    code: str
+
+
 class Metrics:
     """One process's figures. `registry` is where a service adds its own."""
 
@@ -41,22 +49,16 @@ class Metrics:
         self._running = Gauge("dabir_calls_running", "Calls in work.", registry=self.registry)
 
     @contextmanager
-    def observed(self, rpc: str) -> Iterator["Outcome"]:
-        """Counts and times one call; its body says how it ended by `outcome.code`."""
-        outcome, began = Outcome(), time.monotonic()
+    def observed(self, call: Observed) -> Iterator[None]:
+        """Counts and times one call, by the code that it has at its end."""
+        began = time.monotonic()
         self._running.inc()
         try:
-            yield outcome
+            yield
         finally:
             self._running.dec()
-            self._calls.labels(rpc, outcome.code).inc()
-            self._seconds.labels(rpc).observe(time.monotonic() - began)
-
-
-class Outcome:
-    """How a call ended: the name of a gRPC status code."""
-
-    code = "OK"
+            self._calls.labels(call.rpc, call.code).inc()
+            self._seconds.labels(call.rpc).observe(time.monotonic() - began)
 
 
 @contextmanager

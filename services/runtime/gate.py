@@ -1,0 +1,347 @@
+"""The gate: every call, unary or stream, takes the seven steps of `_steps` in their order before its servicer sees it.
+
+Not authenticated *and* invalid is therefore UNAUTHENTICATED. Requests are parsed behind authorisation, not before: what
+a stranger sends is not even decoded.
+"""
+
+import asyncio
+import re
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import grpc.aio
+import protovalidate
+from google.protobuf.message import DecodeError, Message
+
+from services.runtime import deadline, logs
+from services.runtime.access import ACCESS, Access
+from services.runtime.authentication import Authentication
+from services.runtime.config import ServiceConfig
+from services.runtime.error_mapping import as_dabir_error, status_of
+from services.runtime.errors import (
+    DabirError,
+    DeadlineExceeded,
+    FieldViolation,
+    InvalidArgument,
+    PermissionDenied,
+    ResourceExhausted,
+)
+from services.runtime.identity import Caller, set_caller
+from services.runtime.logs import REQUEST_ID, log
+from services.runtime.metrics import Metrics
+
+_REQUEST_ID_FORM = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_DETAILS = "grpc-status-details-bin"
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class RoleMissing(PermissionDenied):
+    """The caller is known and none of its roles may do this."""
+
+    reason = "ROLE_MISSING"
+    template = "{rpc} needs one of: {needed}. Call with a certificate that has it."
+    template_fa = "این کار یکی از این نقش‌ها را می‌خواهد: {needed}. با گواهی‌ای که آن را دارد فراخوانی کنید."
+
+
+class DeadlineRequired(InvalidArgument):
+    """What changes something must say how long its caller waits."""
+
+    reason = "DEADLINE_REQUIRED"
+    template = "{rpc} changes something: set a deadline on the call, e.g. 30 seconds."
+    template_fa = "این فراخوانی چیزی را تغییر می‌دهد؛ برای آن مهلت (deadline) تعیین کنید، مثلاً ۳۰ ثانیه."
+
+
+class DeadlineTooShort(DeadlineExceeded):
+    """Refused before any work is done."""
+
+    reason = "DEADLINE_TOO_SHORT"
+    template = "{rpc} cannot be done in the time left. Nothing was done; give it at least {needed_seconds} seconds."
+    template_fa = "مهلت باقی‌مانده کافی نیست و کاری انجام نشد. دست‌کم {needed_seconds} ثانیه مهلت بدهید."
+
+
+class RequestInvalid(InvalidArgument):
+    """Fields break the rules that stand beside them in the proto."""
+
+    reason = "REQUEST_INVALID"
+    template = "The request breaks the rules of its fields: {fields}. The proto's comments say what each may hold."
+    template_fa = "این بخش‌های درخواست درست نیست: {fields}."
+
+
+class RequestMalformed(InvalidArgument):
+    """Not the bytes of the message this RPC takes."""
+
+    reason = "REQUEST_MALFORMED"
+    template = "The request is not a {message}. Generate the stubs from the hub's protos."
+    template_fa = "قالب درخواست درست نیست. کدها را از پروتوهای سامانه بسازید."
+
+
+class Overloaded(ResourceExhausted):
+    """More calls in work than `max_concurrent_rpcs`."""
+
+    reason = "OVERLOADED"
+    template = "The hub has more to do than it can at this moment. Send the same request again a little later."
+    template_fa = "سامانه در این لحظه پرکار است. همین درخواست را اندکی بعد دوباره بفرستید."
+
+
+class StreamIdle(DeadlineExceeded):
+    """The other end neither sent nor took anything for too long."""
+
+    reason = "STREAM_IDLE"
+    template = "Nothing moved on this stream for {idle_seconds} seconds. Go on from where it stopped with a new call."
+    template_fa = "این جریان {idle_seconds} ثانیه بی‌حرکت ماند. با فراخوانی تازه از همان جا ادامه دهید."
+
+
+@dataclass
+class Call:
+    """One call on its way. `code`: how it ends. `waiting_since`: since when it waits for the client, None while we
+    work. `ended_by`: why the gate itself ended a stream.
+    """
+
+    rpc: str
+    context: Context
+    access: Access
+    parse: Callable[[bytes], Message]
+    request_id: str = ""
+    caller: Caller | None = None
+    code: str = "OK"
+    waiting_since: float | None = None
+    ended_by: DabirError | None = None
+
+    def waits(self) -> None:
+        """From here on it is the client's turn."""
+        self.waiting_since = time.monotonic()
+
+    def works(self) -> None:
+        """From here on it is ours."""
+        self.waiting_since = None
+
+    def metadata(self, key: str) -> str:
+        """What the client sent under `key`, "" where it sent nothing."""
+        return next((str(value) for name, value in self.context.invocation_metadata() or () if name == key), "")
+
+
+class Gate(grpc.aio.ServerInterceptor):
+    """The one interceptor."""
+
+    def __init__(
+        self,
+        config: ServiceConfig,
+        authentication: Authentication,
+        metrics: Metrics,
+        access: Mapping[str, Access] = ACCESS,
+    ) -> None:
+        self._config, self._authentication, self._metrics, self._access = config, authentication, metrics, access
+        self._running = 0
+
+    @asynccontextmanager
+    async def _steps(self, call: Call, received: Any) -> AsyncIterator[Any]:
+        with self._logged(call):
+            with self._metrics.observed(call):
+                async with self._errors_mapped(call):
+                    await self._authenticate(call)
+                    self._authorise(call)
+                    self._keep_deadline(call)
+                    yield self._validated(call, received)
+
+    @contextmanager
+    def _logged(self, call: Call) -> Iterator[None]:
+        given = call.metadata(REQUEST_ID)
+        call.request_id = given if _REQUEST_ID_FORM.fullmatch(given) else uuid.uuid4().hex
+        call.context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
+        logs.begin(call.request_id, rpc=call.rpc)
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            tell = log.debug if call.access.handshake_only else log.info
+            milliseconds = round((time.monotonic() - began) * 1000, 1)
+            # The context may be gone with a vanished client: request id and rpc are given, not looked up.
+            who = (call.caller.body or call.caller.service) if call.caller else ""
+            ids = {"request_id": call.request_id, "rpc": call.rpc, "caller": who}
+            tell("call", code=call.code, milliseconds=milliseconds, **ids)
+
+    @asynccontextmanager
+    async def _errors_mapped(self, call: Call) -> AsyncIterator[None]:
+        self._running += 1
+        try:
+            if self._running > self._config.max_concurrent_rpcs:
+                raise Overloaded(retry_after_seconds=1)  # noqa: TRY301 - the first error there is to map
+            yield
+        except grpc.aio.AbortError:
+            call.code = grpc.StatusCode.UNKNOWN.name
+            raise
+        except asyncio.CancelledError:
+            call.code = grpc.StatusCode.CANCELLED.name
+            if call.ended_by is None:
+                raise
+            if (task := asyncio.current_task()) is not None:
+                task.uncancel()
+            await self._abort(call, call.ended_by)
+        except Exception as error:
+            await self._abort(call, as_dabir_error(error, call.request_id))
+        except BaseException:  # GeneratorExit: the client left its stream
+            call.code = grpc.StatusCode.CANCELLED.name
+            raise
+        finally:
+            self._running -= 1
+
+    async def _abort(self, call: Call, error: DabirError) -> None:
+        call.code = error.code
+        status = status_of(error, persian=call.metadata("accept-language").startswith("fa"))
+        log.info("refused", reason=error.reason, **{key: value[:200] for key, value in error.metadata.items()})
+        trailing = ((_DETAILS, status.SerializeToString()), (REQUEST_ID, call.request_id))
+        await call.context.abort(grpc.StatusCode[error.code], status.message, trailing)
+
+    async def _authenticate(self, call: Call) -> None:
+        if call.access.handshake_only:
+            call.caller = Caller(self._authentication.presented(call.context).sha256)
+        else:
+            call.caller = await self._authentication.identify(call.context)
+        set_caller(call.caller)
+
+    def _authorise(self, call: Call) -> None:
+        if call.caller is None or not call.access.admits(call.caller):
+            needed = sorted([*call.access.roles, *(f"service {name}" for name in call.access.services)])
+            raise RoleMissing(rpc=call.rpc, needed=", ".join(needed))
+
+    def _keep_deadline(self, call: Call) -> None:
+        remaining: float | None = call.context.time_remaining()
+        deadline.set_remaining(remaining)
+        if call.access.mutating and remaining is None:
+            raise DeadlineRequired(rpc=call.rpc)
+        needed = self._config.deadline_min_seconds
+        if call.access.mutating and remaining is not None and remaining < needed:
+            raise DeadlineTooShort(rpc=call.rpc, needed_seconds=needed)
+
+    def _validated(self, call: Call, received: Any) -> Any:
+        """A request's message, or the iterator of a stream's."""
+        return parsed(call, received) if isinstance(received, bytes) else self._stream(call, received)
+
+    async def _stream(self, call: Call, received: AsyncIterator[bytes]) -> AsyncIterator[Message]:
+        call.waits()
+        async for one in received:
+            call.works()
+            yield parsed(call, one)
+            call.waits()
+        call.works()
+
+    @asynccontextmanager
+    async def _watched(self, call: Call) -> AsyncIterator[None]:
+        """Ends a stream that stands still, or whose caller is no longer who it was."""
+        watch = asyncio.create_task(self._watch(call, asyncio.current_task()))
+        try:
+            yield
+        finally:
+            watch.cancel()
+
+    async def _watch(self, call: Call, served: asyncio.Task[Any] | None) -> None:
+        idle_seconds, recheck_seconds = self._config.stream_idle_seconds, self._config.stream_recheck_seconds
+        checked_at = time.monotonic()
+        while served is not None and call.ended_by is None:
+            await asyncio.sleep(min(idle_seconds, recheck_seconds, 4.0) / 4)
+            now = time.monotonic()
+            if call.waiting_since is not None and now - call.waiting_since > idle_seconds:
+                call.ended_by = StreamIdle(idle_seconds=idle_seconds)
+            elif now - checked_at > recheck_seconds:
+                checked_at = now
+                call.ended_by = await self._no_longer(call)
+            if call.ended_by is not None:
+                served.cancel()
+
+    async def _no_longer(self, call: Call) -> DabirError | None:
+        """Why the caller may not go on; None while it may."""
+        try:
+            await self._authenticate(call)
+            self._authorise(call)
+        except DabirError as error:
+            return error
+        return None
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        handler: Any = await continuation(handler_call_details)
+        if handler is None:  # no such RPC here: grpc answers UNIMPLEMENTED
+            return None
+        rpc = handler_call_details.method
+        access = self._access[rpc]
+
+        def call(context: Context) -> Call:
+            return Call(rpc, context, access, handler.request_deserializer)
+
+        respond = self._respond_by_stream if handler.response_streaming else self._respond_at_once
+        behaviour = _behaviour(handler)
+        wrap = _WRAPPERS[handler.request_streaming, handler.response_streaming]
+        return wrap(respond(call, behaviour), response_serializer=handler.response_serializer)
+
+    def _respond_at_once(self, new_call: Callable[[Context], Call], behaviour: Any) -> Any:
+        async def respond(received: Any, context: Context) -> Any:
+            call = new_call(context)
+            async with self._steps(call, received) as request:
+                if isinstance(received, bytes):
+                    return await behaviour(request, context)
+                async with self._watched(call):
+                    return await behaviour(request, context)
+
+        return respond
+
+    def _respond_by_stream(self, new_call: Callable[[Context], Call], behaviour: Any) -> Any:
+        async def respond(received: Any, context: Context) -> AsyncIterator[Any]:
+            call = new_call(context)
+            async with self._steps(call, received) as request, self._watched(call):
+                responses = behaviour(request, context)
+                if asyncio.iscoroutine(responses):  # grpc's own Health.Watch writes to the context itself
+                    await responses
+                    return
+                async for response in responses:
+                    call.waits()
+                    yield response
+                    call.works()
+
+        return respond
+
+
+_WRAPPERS: Mapping[tuple[bool, bool], Callable[..., grpc.RpcMethodHandler[Any, Any]]] = {
+    (False, False): grpc.unary_unary_rpc_method_handler,
+    (False, True): grpc.unary_stream_rpc_method_handler,
+    (True, False): grpc.stream_unary_rpc_method_handler,
+    (True, True): grpc.stream_stream_rpc_method_handler,
+}
+
+
+def _behaviour(handler: Any) -> Any:
+    return handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+
+
+def parsed(call: Call, received: bytes) -> Message:
+    """The message in `received`, its fields checked by their rules. Raises RequestMalformed, RequestInvalid."""
+    try:
+        message = call.parse(received)
+    except DecodeError as error:
+        raise RequestMalformed(message=f"request of {call.rpc}") from error
+    violations = [
+        FieldViolation(path(violation.proto.field), violation.proto.message or violation.proto.rule_id)
+        for violation in protovalidate.collect_violations(message)
+    ]
+    if violations:
+        fields = ", ".join(sorted({violation.field for violation in violations})[:10])
+        raise RequestInvalid(fields=fields, field_violations=violations)
+    return message
+
+
+def path(field: Any) -> str:
+    """A violation's place as the caller writes it, e.g. `recipients[3].note`."""
+    steps = []
+    for element in field.elements if field else ():
+        subscript = element.subscript
+        index = f"[{subscript.value}]" if subscript is not None and subscript.field == "index" else ""
+        steps.append(f"{element.field_name}{index}")
+    return ".".join(steps)

@@ -1,0 +1,80 @@
+"""The server's side of TLS: read at the start, read again when a file changes, and then without a restart."""
+
+from pathlib import Path
+
+import grpc
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from dabir.formats import pki
+from services.runtime.config import ProcessConfig, ServiceConfig, StartRefused
+from services.runtime.logs import log
+
+
+class ServerTls:
+    """Credentials that follow their files: `tls_certificate`, `tls_key` and `tls_roots`."""
+
+    def __init__(self, config: ProcessConfig) -> None:
+        self._files = (config.tls_key, config.tls_certificate, config.tls_roots)
+        self._seen = self._state()
+        self._first = self._read()
+
+    def credentials(self) -> grpc.ServerCredentials:
+        """For `add_secure_port`: a client certificate of one of the roots is required."""
+        return grpc.dynamic_ssl_server_credentials(
+            self._first,
+            self._changed,  # type: ignore[arg-type]  # its documentation: None leaves the certificate as it is
+            require_client_authentication=True,
+        )
+
+    def _changed(self) -> grpc.ServerCertificateConfiguration | None:
+        """Called by grpc at each handshake. Files that do not fit together, half replaced, leave the old in use."""
+        try:
+            state = self._state()
+            if state == self._seen:
+                return None
+            fresh = self._read()
+        except (OSError, StartRefused) as error:
+            log.warning("certificate_not_reloaded", why=str(error))
+            return None
+        self._seen = state
+        log.info("certificate_reloaded", certificate=str(self._files[1]))
+        return fresh
+
+    def _state(self) -> tuple[tuple[int, int, int], ...]:
+        stats = [path.stat() for path in self._files]
+        return tuple((stat.st_mtime_ns, stat.st_size, stat.st_ino) for stat in stats)
+
+    def _read(self) -> grpc.ServerCertificateConfiguration:
+        key, chain, roots = (path.read_bytes() for path in self._files)
+        _check_pair(key, chain, self._files[0], self._files[1])
+        return grpc.ssl_server_certificate_configuration([(key, chain)], roots)
+
+
+def _check_pair(key_pem: bytes, chain_pem: bytes, key_path: Path, chain_path: Path) -> None:
+    try:
+        public = load_pem_private_key(key_pem, password=None).public_key()
+        certificate = x509.load_pem_x509_certificates(chain_pem)[0]
+    except (ValueError, TypeError) as error:
+        raise StartRefused(f"{chain_path} and {key_path} must be PEM, the key without a password: {error}.") from error
+    form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    if public.public_bytes(*form) != certificate.public_key().public_bytes(*form):
+        raise StartRefused(f"{key_path} is not the key of {chain_path}.")
+
+
+def check_certificates(config: ServiceConfig) -> None:
+    """Raises StartRefused when a file cannot be read, or when production would run on the development PKI."""
+    paths = [config.tls_certificate, config.tls_roots, config.tls_service_issuers, config.seal_certificate]
+    for path in (path for path in paths if path is not None):
+        try:
+            certificates = x509.load_pem_x509_certificates(path.read_bytes())
+        except OSError as error:
+            raise StartRefused(f"{path} cannot be read: {error.strerror}.") from error
+        except ValueError as error:
+            raise StartRefused(f"{path} holds no certificate in PEM: {error}.") from error
+        if config.environment == "production" and any(pki.is_development(one) for one in certificates):
+            raise StartRefused(
+                f"{path} holds a certificate of the development PKI, whose keys anyone can make: "
+                f"production needs certificates of your own CA."
+            )
