@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from minio import Minio
 
+import services  # noqa: F401  # before any test imports grpc, which then speaks TLS 1.3 only
 from infra.local import child, s3, temporal
 from infra.local import postgres as server
 from infra.local.child import launch, stop

@@ -1,11 +1,14 @@
 """python -m services.evidence CONFIG.toml"""
 
+from functools import partial
+
 from dabir.evidence.v1.evidence_pb2_grpc import (
     add_EvidenceInternalServiceServicer_to_server,
     add_EvidenceServiceServicer_to_server,
 )
 from services.evidence import sequencer
 from services.evidence.config import EvidenceConfig
+from services.evidence.sequencer import Figures
 from services.evidence.servicer import EvidenceInternalServicer, EvidenceServicer
 from services.runtime.authentication import DirectoryResolver
 from services.runtime.channel import open_channel
@@ -16,11 +19,8 @@ from services.runtime.server import Service, run, serve
 
 async def main(config: EvidenceConfig) -> None:
     metrics = Metrics()
-    async with (
-        open_pool(config) as pool,
-        open_channel(config, config.directory_target) as directory,
-        sequencer.running(pool, config, metrics.registry),
-    ):
+    figures = Figures(metrics.registry)
+    async with open_pool(config) as pool, open_channel(config, config.directory_target) as directory:
         services = [
             Service("dabir.evidence.v1.EvidenceService", add_EvidenceServiceServicer_to_server, EvidenceServicer(pool)),
             Service(
@@ -29,7 +29,8 @@ async def main(config: EvidenceConfig) -> None:
                 EvidenceInternalServicer(pool),
             ),
         ]
-        await serve(config, services, DirectoryResolver(directory, config), metrics=metrics)
+        numbering = partial(sequencer.run, pool, config, figures)
+        await serve(config, services, DirectoryResolver(directory, config), metrics=metrics, tasks=[numbering])
 
 
 if __name__ == "__main__":

@@ -5,19 +5,15 @@ Any number of replicas may run it: they take turns at one row.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import psycopg
-import structlog
 from prometheus_client import CollectorRegistry, Gauge
 from psycopg_pool import PoolTimeout
 
 from services.evidence import store
 from services.evidence.config import EvidenceConfig
 from services.runtime.database import Pool
-
-_log = structlog.get_logger()
+from services.runtime.logs import log
 
 
 class Figures:
@@ -42,15 +38,6 @@ class Figures:
                 self.refused.labels(follower).set(refusals)
 
 
-@asynccontextmanager
-async def running(pool: Pool, config: EvidenceConfig, registry: CollectorRegistry) -> AsyncIterator[None]:
-    """Number while the block runs. Numbering that ends of itself is a defect: it cancels the block and is raised."""
-    async with asyncio.TaskGroup() as tasks:
-        numbering = tasks.create_task(run(pool, config, Figures(registry)))
-        yield
-        numbering.cancel()
-
-
 async def run(pool: Pool, config: EvidenceConfig, figures: Figures) -> None:
     """Number until cancelled. A database that is away is waited for; nothing is lost meanwhile."""
     measure_at = 0.0
@@ -61,7 +48,7 @@ async def run(pool: Pool, config: EvidenceConfig, figures: Figures) -> None:
                 measure_at = time.monotonic() + config.measure_seconds
             numbered = await number_once(pool, config.sequencer_batch)
         except (psycopg.Error, PoolTimeout) as error:
-            _log.warning("sequencer_waits_for_the_database", error=str(error))
+            log.warning("sequencer_waits_for_the_database", error=str(error))
             await asyncio.sleep(config.sequencer_retry_seconds)
             continue
         if numbered < config.sequencer_batch:
