@@ -42,6 +42,7 @@ CREATE TABLE intake.letter (
     manifest_sha256 bytea NOT NULL CHECK (sha256(manifest) = manifest_sha256),
     signatures bytea[] NOT NULL,
     documents text[] NOT NULL,
+    documents_sha256 bytea[] NOT NULL,
     book text COLLATE "C" NOT NULL,
     sequence bigint NOT NULL CHECK (sequence > 0),
     number_text text NOT NULL,
@@ -68,6 +69,7 @@ COMMENT ON TABLE intake.letter IS
 COMMENT ON COLUMN intake.letter.request_sha256 IS 'Over manifest, signatures and documents: the same request again is known by it.';
 COMMENT ON COLUMN intake.letter.sender_certificate_sha256 IS 'Of the TLS certificate that submitted it.';
 COMMENT ON COLUMN intake.letter.classification IS 'The number of dabir.common.v1.Classification: more is more secret.';
+COMMENT ON COLUMN intake.letter.documents_sha256 IS 'Of the documents, in their order, as the manifest has them.';
 COMMENT ON COLUMN intake.letter.submission_acceptance IS 'The jti of the statement, in the ledger.';
 
 CREATE INDEX letter_of_sender ON intake.letter (sender_body, registered_at DESC, name DESC);
@@ -83,10 +85,12 @@ CREATE TABLE intake.delivery (
     recipient_office text COLLATE "C" NOT NULL,
     classification smallint NOT NULL CHECK (classification BETWEEN 1 AND 5),
     kind text NOT NULL CHECK (kind IN ('TO', 'COPY')),
+    position text NOT NULL,
+    documents integer[] NOT NULL,
+    acceptance_needed boolean NOT NULL,
     answer_needed boolean NOT NULL,
     acceptance_due timestamptz,
     answer_due timestamptz,
-    granted integer[] NOT NULL CHECK (granted[1] = 1),
     state text NOT NULL DEFAULT 'CREATED'
         CHECK (state IN ('CREATED', 'AVAILABLE', 'ACCEPTED', 'REFUSED', 'RETURNED', 'ANSWERED', 'WITHDRAWN')),
     book text COLLATE "C",
@@ -113,10 +117,11 @@ CREATE TABLE intake.delivery (
 COMMENT ON TABLE intake.delivery IS
     'One letter to one recipient. Made: with its letter. Changed: state, IN number, instants, lateness and references, '
     'under the row''s lock, with the statement of each. Deleted: never.';
-COMMENT ON COLUMN intake.delivery.granted IS 'The indexes of the documents it gets.';
+COMMENT ON COLUMN intake.delivery.documents IS 'As in the manifest: indexes of the documents it gets; empty means all.';
 COMMENT ON COLUMN intake.delivery.book IS 'The recipient office''s incoming book, with its year.';
 COMMENT ON COLUMN intake.delivery.decision IS 'The jti of the statement that accepted or refused it.';
 COMMENT ON COLUMN intake.delivery.reason IS 'The number of dabir.common.v1.ReturnReason.';
+COMMENT ON COLUMN intake.delivery.return_until IS 'Until when it may be returned; set by its acceptance.';
 COMMENT ON COLUMN intake.delivery.answer IS 'The letter that answered it.';
 
 CREATE INDEX delivery_of_recipient ON intake.delivery (recipient_body, available_at DESC, name DESC)

@@ -94,7 +94,7 @@ def _contradictions(demands: Demands) -> Iterable[str]:
 
 
 class Definitions:
-    """Those offered for new letters, and all that letters here were ever written by."""
+    """Those offered for new letters, and all that letters were ever written by, as far as this process has seen."""
 
     def __init__(self, offered: Iterable[Definition], stored: Iterable[Definition]) -> None:
         """`offered`: from files. `stored`: from the database, `offered` among them."""
@@ -107,6 +107,10 @@ class Definitions:
             return self._known[name]
         except KeyError:
             raise DefinitionNotFound(definition=name) from None
+
+    def add(self, definition: Definition) -> None:
+        """One that another process offers."""
+        self._known[definition.name] = definition
 
     def offered(self, name: str) -> Definition:
         """For a new letter. Raises DefinitionNotFound, DefinitionWithdrawn."""

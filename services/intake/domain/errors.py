@@ -286,6 +286,11 @@ class SubjectNotRecordable(InvalidArgument):
     template = "{subject} is no letter, delivery or body. Name what the operator acted on."
 
 
+class ActionNotACode(InvalidArgument):
+    reason = "ACTION_NOT_A_CODE"
+    template = "The action must be a word such as retry_now: letters, digits and underscores."
+
+
 class RequestIdReused(AlreadyExists):
     reason = "REQUEST_ID_REUSED"
     template = "{request_id} stands for another action. Draw a new one for each action."

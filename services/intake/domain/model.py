@@ -14,8 +14,8 @@ RETURNED, ANSWERED, WITHDRAWN = "RETURNED", "ANSWERED", "WITHDRAWN"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Letter:
-    """A registered letter without its bytes. Instants in UTC, microseconds."""
+class NewLetter:
+    """A letter with its number, about to be stated. Instants in UTC, microseconds; dues in whole seconds."""
 
     name: str
     request_sha256: bytes
@@ -32,6 +32,8 @@ class Letter:
     recipient_count: int
     manifest_sha256: bytes
     documents: list[str]
+    """`documents/{uuid}` in the manifest's order."""
+    documents_sha256: list[bytes]
     book: str
     sequence: int
     number_text: str
@@ -41,6 +43,12 @@ class Letter:
     retain_until: datetime
     close_at: datetime
     urgent_unacked_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter(NewLetter):
+    """A registered letter without its bytes."""
+
     submission_acceptance: UUID
     submission_acceptance_sha256: bytes
     state: str
@@ -62,23 +70,37 @@ class Delivery:
     classification: int
     kind: str
     """`TO` or `COPY`"""
+    position: str
+    documents: list[int]
+    """As in the manifest: indexes of the documents it gets; empty means all."""
+    acceptance_needed: bool
     answer_needed: bool
     acceptance_due: datetime | None
     answer_due: datetime | None
-    granted: list[int]
-    state: str
-    book: str | None
-    sequence: int | None
-    number_text: str | None
-    available_at: datetime | None
-    decided_at: datetime | None
-    decision: UUID | None
-    reason: int | None
-    return_until: datetime | None
-    answered_at: datetime | None
-    answer: str | None
-    late_acceptance: bool
-    late_answer: bool
+    state: str = CREATED
+    book: str | None = None
+    sequence: int | None = None
+    number_text: str | None = None
+    available_at: datetime | None = None
+    decided_at: datetime | None = None
+    decision: UUID | None = None
+    reason: int | None = None
+    return_until: datetime | None = None
+    """Until when it may be returned; set by its acceptance."""
+    answered_at: datetime | None = None
+    answer: str | None = None
+    late_acceptance: bool = False
+    late_answer: bool = False
+
+
+def granted(delivery: Delivery, letter: NewLetter) -> list[int]:
+    """The indexes of the documents that its recipient gets."""
+    return delivery.documents or list(range(1, len(letter.documents) + 1))
+
+
+def is_open(delivery: Delivery) -> bool:
+    """Whether its content is open to its recipient: it was accepted, whatever came of it since."""
+    return delivery.return_until is not None
 
 
 def clearance(roles: Collection[Role]) -> int:

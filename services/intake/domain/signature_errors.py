@@ -1,6 +1,6 @@
 """Why a signature is refused: one class per reason. `place` is `signatures[0]`, or a receipt's `signature`."""
 
-from services.runtime.errors import FailedPrecondition, InvalidArgument, NotFound
+from services.runtime.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable
 
 
 class SignatureMalformed(InvalidArgument):
@@ -59,11 +59,17 @@ class CertificateExpired(FailedPrecondition):
 
 class CertificateRevoked(FailedPrecondition):
     reason = "CERTIFICATE_REVOKED"
-    template = "The certificate of {place} was revoked at {revoked_at}. Sign with one that is valid now."
-    template_fa = "گواهی {place} در {revoked_at} باطل شده است."
+    template = "The certificate of {place} is revoked ({why}). Sign with one that is valid now."
+    template_fa = "گواهی {place} باطل شده است ({why})."
 
 
 class CertificateNotTrusted(FailedPrecondition):
     reason = "CERTIFICATE_NOT_TRUSTED"
     template = "The certificate of {place} does not lead to a root trusted here: {why}. Send its whole chain."
     template_fa = "زنجیرهٔ گواهی {place} به ریشهٔ مورد اعتماد نمی‌رسد: {why}."
+
+
+class RevocationUnknown(Unavailable):
+    reason = "REVOCATION_UNKNOWN"
+    template = "Whether the certificate of {place} is revoked cannot be said now: {why}. Send the same request again."
+    template_fa = "اکنون نمی‌توان گفت گواهی {place} باطل شده است یا نه. همین درخواست را دوباره بفرستید."

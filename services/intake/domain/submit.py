@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from dabir.common.v1 import manifest_pb2 as manifests
 from dabir.common.v1.manifest_pb2 import Classification, Manifest
 from dabir.formats import names
+from dabir.formats.fields import check_length
+from dabir.formats.strict_json import FormatError, check_text
 from dabir.intake.v1.definition_pb2 import Clock
 from services.intake.domain import errors, model
 from services.intake.domain.definition import Definition
@@ -15,6 +17,8 @@ from services.runtime.errors import FieldViolation
 from services.runtime.identity import Role
 
 WRITTEN_AT_HOURS = 24
+NUMBER_PATTERN = "{year}/{sequence}"
+NUMBER_CHARACTERS = 64
 
 
 def request_sha256(manifest: bytes, signatures: Sequence[bytes], documents: Sequence[str]) -> bytes:
@@ -124,7 +128,8 @@ class _Clock:
                 raise errors.DueWithoutRecipient(clock=self.name)
             return None
         if self.stated is None:
-            return registered_at + timedelta(seconds=self.offered.default_seconds)
+            # Dues are whole seconds: counted from the statement's `iat`, which is this second.
+            return registered_at.replace(microsecond=0) + timedelta(seconds=self.offered.default_seconds)
         least, most = self.offered.min_seconds, self.offered.max_seconds
         if not timedelta(seconds=least) <= self.stated - registered_at <= timedelta(seconds=most):
             raise errors.DueOutOfRange(
@@ -141,11 +146,6 @@ def urgent_unacked_at(manifest: Manifest, definition: Definition, registered_at:
     return registered_at + timedelta(seconds=after_seconds)
 
 
-def granted(recipient: manifests.Recipient, document_count: int) -> list[int]:
-    """The indexes of the documents a recipient gets: absent means all."""
-    return list(recipient.documents) or list(range(1, document_count + 1))
-
-
 def out_direction(classification: int) -> names.Direction:
     """Which outgoing book a letter is numbered in: classified ones have their own."""
     return "out" if classification == manifests.CLASSIFICATION_NORMAL else "out-confidential"
@@ -154,10 +154,16 @@ def out_direction(classification: int) -> names.Direction:
 def print_number(pattern: str, book: str, sequence: int) -> str:
     """A number by its office's pattern: `{year}`, `{book}` (the direction) and `{sequence}` in free text."""
     _, direction, year = names.split_book(book)
-    text = pattern or "{year}/{sequence}"
+    text = pattern or NUMBER_PATTERN
     # Not str.format: the pattern is an operator's text, and braces of other kinds stay as they are.
     for place, value in (("{year}", str(year)), ("{book}", direction), ("{sequence}", str(sequence))):
         text = text.replace(place, value)
+    try:
+        check_text(text)
+        check_length(text, NUMBER_CHARACTERS, "number")
+    except FormatError:
+        # A pattern that no statement can carry must not stop an office's post.
+        return print_number(NUMBER_PATTERN, book, sequence)
     return text
 
 

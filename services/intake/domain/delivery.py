@@ -1,0 +1,146 @@
+"""What may happen to a delivery, and when: receipts, lateness, reminders, and when its letter closes."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from dabir.common.v1.receipt_pb2 import Receipt, ReturnReason, Verdict
+from services.intake.domain import errors
+from services.intake.domain.definition import Definition
+from services.intake.domain.model import (
+    ACCEPTED,
+    ANSWERED,
+    AVAILABLE,
+    CREATED,
+    REFUSED,
+    RETURNED,
+    WITHDRAWN,
+    Delivery,
+    Letter,
+)
+from services.runtime.errors import FieldViolation
+
+Clock = Literal["acceptance", "answer"]
+
+_ENDED = (REFUSED, RETURNED, ANSWERED, WITHDRAWN)
+
+
+def check_receipt(
+    receipt: Receipt, verdict: Verdict.ValueType, delivery: Delivery, letter: Letter, *, hub: str
+) -> None:
+    """That a receipt is for this delivery and this call. Raises WrongHub, VerdictWrong, ReceiptMismatch."""
+    if receipt.hub != hub:
+        raise errors.WrongHub(given=receipt.hub, hub=hub)
+    if receipt.verdict != verdict:
+        raise errors.VerdictWrong(given=Verdict.Name(receipt.verdict), wanted=Verdict.Name(verdict))
+    fields = {
+        "delivery": receipt.delivery == delivery.name,
+        "letter": receipt.letter == letter.name,
+        "manifestSha256": receipt.manifest_sha256 == letter.manifest_sha256,
+        "submissionAcceptanceSha256": receipt.submission_acceptance_sha256 == letter.submission_acceptance_sha256,
+        "inNumber": (receipt.in_number.book, receipt.in_number.sequence) == (delivery.book, delivery.sequence),
+    }
+    wrong = [field for field, right in fields.items() if not right]
+    if wrong:
+        violations = [FieldViolation(f"receipt.{field}", "Take it from the envelope.") for field in wrong]
+        raise errors.ReceiptMismatch(field=wrong[0], delivery=delivery.name, field_violations=violations)
+
+
+def check_refusal(receipt: Receipt, definition: Definition) -> None:
+    """Raises RefusalReasonNotPermitted."""
+    if receipt.reason not in definition.demands.refusal_reasons:
+        given = ReturnReason.Name(receipt.reason)
+        raise errors.RefusalReasonNotPermitted(given=given, definition=definition.name)
+
+
+def return_until(decided_at: datetime, definition: Definition) -> datetime:
+    """Until when an accepted delivery may be returned."""
+    return decided_at + timedelta(seconds=definition.demands.return_window_seconds)
+
+
+# Lateness. A delivery that became available after its due is the hub's fault and gets no flag.
+
+
+def hub_is_late(delivery: Delivery, now: datetime) -> bool:
+    """Whether a delivery that becomes available at `now` does so after the due of its acceptance."""
+    return delivery.acceptance_due is not None and now > delivery.acceptance_due
+
+
+def acceptance_is_late(delivery: Delivery, now: datetime) -> bool:
+    """Whether whoever holds the delivery's lock at `now` must state that nothing was signed by the due."""
+    return (
+        delivery.state == AVAILABLE and not delivery.late_acceptance and _passed(delivery.acceptance_due, delivery, now)
+    )
+
+
+def answer_is_late(delivery: Delivery, now: datetime) -> bool:
+    """Whether whoever holds the delivery's lock at `now` must state that no answer came by the due."""
+    waits = delivery.state in (AVAILABLE, ACCEPTED)
+    return waits and not delivery.late_answer and _passed(delivery.answer_due, delivery, now)
+
+
+def _passed(due: datetime | None, delivery: Delivery, now: datetime) -> bool:
+    return due is not None and delivery.available_at is not None and delivery.available_at <= due < now
+
+
+def check_flag(delivery: Delivery, clock: Clock, now: datetime) -> bool:
+    """Whether FlagLate states something now. Raises NoSuchClock; NotLateYet while the clock still runs."""
+    due = delivery.acceptance_due if clock == "acceptance" else delivery.answer_due
+    if due is None:
+        raise errors.NoSuchClock(delivery=delivery.name, clock=clock)
+    waits = (CREATED, AVAILABLE) if clock == "acceptance" else (CREATED, AVAILABLE, ACCEPTED)
+    if delivery.state in waits and now <= due:
+        left = (due - now).total_seconds()
+        raise errors.NotLateYet(
+            clock=clock, delivery=delivery.name, due=due.isoformat().replace("+00:00", "Z"), retry_after_seconds=left
+        )
+    return acceptance_is_late(delivery, now) if clock == "acceptance" else answer_is_late(delivery, now)
+
+
+def reminders(delivery: Delivery, definition: Definition, now: datetime) -> list[datetime]:
+    """When its recipient is still to be reminded, soonest first."""
+    dues = []
+    if delivery.acceptance_due is not None and delivery.state in (CREATED, AVAILABLE):
+        dues.append(delivery.acceptance_due)
+    if delivery.answer_due is not None and delivery.state in (CREATED, AVAILABLE, ACCEPTED):
+        dues.append(delivery.answer_due)
+    before = [timedelta(seconds=seconds) for seconds in definition.demands.remind_before_seconds]
+    return sorted({due - early for due in dues for early in before if due - early > now})
+
+
+# Closing. Copies never keep a letter open.
+
+
+@dataclass(frozen=True)
+class Closing:
+    """Whether a letter closes now, and if not, what keeps it open."""
+
+    closes: bool
+    unclaimed: bool = False
+    waiting: tuple[str, ...] = ()
+    next_at: datetime | None = None
+    """When to ask again, if only time is missing."""
+
+
+def closing(letter: Letter, deliveries: Collection[Delivery], now: datetime) -> Closing:
+    """Judge an open letter by all of its deliveries."""
+    waiting = [delivery for delivery in deliveries if delivery.kind == "TO" and not _done(delivery, now)]
+    if not waiting:
+        return Closing(closes=True)
+    if now >= letter.close_at:
+        return Closing(closes=True, unclaimed=True)
+    windows = [d.return_until for d in waiting if d.state == ACCEPTED and not d.answer_needed and d.return_until]
+    only_time = len(windows) == len(waiting)
+    return Closing(
+        closes=False,
+        waiting=tuple(delivery.name for delivery in waiting),
+        next_at=min(max(windows), letter.close_at) if only_time else None,
+    )
+
+
+def _done(delivery: Delivery, now: datetime) -> bool:
+    if delivery.state in _ENDED:
+        return True
+    window_over = delivery.return_until is not None and now >= delivery.return_until
+    return delivery.state == ACCEPTED and not delivery.answer_needed and window_over

@@ -1,0 +1,20 @@
+"""What an operator's action must be to be stated."""
+
+import hashlib
+import json
+
+from dabir.formats.events import REASON_CODE
+from services.intake.domain.errors import ActionNotACode
+
+
+def action(given: str) -> str:
+    """The action as statements write it, UPPER_SNAKE. Raises ActionNotACode."""
+    code = given.upper()
+    if REASON_CODE.fullmatch(code) is None:
+        raise ActionNotACode
+    return code
+
+
+def sha256(*request: str) -> bytes:
+    """Digest of a request: equal if and only if every part is."""
+    return hashlib.sha256(json.dumps(request).encode()).digest()

@@ -1,0 +1,124 @@
+"""What intake's statements say: the fields of each event (docs/formats.md, "Events"; dabir.formats.events)."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from dabir.common.v1.receipt_pb2 import BookNumber, ReturnReason
+from dabir.common.v1.statement_pb2 import (
+    StatementDocument,
+    StatementEvent,
+    StatementNumber,
+    StatementParty,
+    StatementRecipient,
+    StatementSignature,
+)
+from services.intake.domain.model import Delivery, Letter, NewLetter, granted
+from services.intake.domain.signature import Checked
+
+
+def submission_acceptance(
+    letter: NewLetter, deliveries: Collection[Delivery], signatures: Sequence[StatementSignature]
+) -> StatementEvent:
+    """That a letter is registered. The party is its sender, with the certificate it called with."""
+    return StatementEvent(
+        number=StatementNumber(book=letter.book, sequence=letter.sequence, text=letter.number_text),
+        registered_at=_time(letter.registered_at),
+        manifest_sha256=letter.manifest_sha256,
+        definition_sha256=letter.definition_sha256,
+        parties=[_sender(letter)],
+        documents=_documents(letter, range(1, len(letter.documents) + 1)),
+        recipients=[_recipient(delivery, letter) for delivery in deliveries],
+        acceptance_due=_time(letter.acceptance_due),
+        answer_due=_time(letter.answer_due),
+        signatures=signatures,
+    )
+
+
+def available(letter: Letter, number: BookNumber, text: str, now: datetime, *, hub_late: bool) -> StatementEvent:
+    """That a delivery lies in the mailbox, under its IN number."""
+    return StatementEvent(
+        number=StatementNumber(book=number.book, sequence=number.sequence, text=text),
+        registered_at=_time(now),
+        manifest_sha256=letter.manifest_sha256,
+        reason="HUB_LATE" if hub_late else "",
+    )
+
+
+def consignment_acceptance(letter: Letter, delivery: Delivery, receipt_sha256: bytes, seal: Checked) -> StatementEvent:
+    """That the recipient took the letter in by its receipt. It is the key to the documents it lists."""
+    return StatementEvent(
+        manifest_sha256=letter.manifest_sha256,
+        parties=[_sender(letter), _party(delivery.recipient_body, seal)],
+        recipients=[_recipient(delivery, letter)],
+        documents=_documents(letter, granted(delivery, letter)),
+        receipt_sha256=receipt_sha256,
+        signatures=[seal.stated],
+    )
+
+
+def consignment_rejection(
+    letter: Letter, delivery: Delivery, reason: int, receipt_sha256: bytes, seal: Checked
+) -> StatementEvent:
+    """That the recipient refused the letter, unread, by its receipt."""
+    return StatementEvent(
+        manifest_sha256=letter.manifest_sha256,
+        parties=[_party(delivery.recipient_body, seal)],
+        receipt_sha256=receipt_sha256,
+        signatures=[seal.stated],
+        reason=ReturnReason.Name(ReturnReason.ValueType(reason)),
+    )
+
+
+def acceptance_expiry(delivery: Delivery) -> StatementEvent:
+    """That nothing was signed by the due."""
+    return StatementEvent(acceptance_due=_time(delivery.acceptance_due))
+
+
+def answer_overdue(delivery: Delivery) -> StatementEvent:
+    """That no answer came by the due."""
+    return StatementEvent(answer_due=_time(delivery.answer_due))
+
+
+def answered(submission_acceptance_sha256: bytes) -> StatementEvent:
+    """That a registered letter answers the delivery: the digest of that letter's SubmissionAcceptance."""
+    return StatementEvent(answer_sha256=submission_acceptance_sha256)
+
+
+def closed(*, unclaimed: bool) -> StatementEvent:
+    """That a letter closed."""
+    return StatementEvent(reason="UNCLAIMED" if unclaimed else "")
+
+
+def operator_action(operator: str, action: str, reason: str, recipient_office: str | None) -> StatementEvent:
+    """That an operator acted; `recipient_office` if on one delivery. The identity is as declared."""
+    recipients = [StatementRecipient(office=recipient_office)] if recipient_office else []
+    return StatementEvent(operator=operator, action=action, reason=reason, recipients=recipients)
+
+
+def _sender(letter: NewLetter) -> StatementParty:
+    return StatementParty(body=letter.sender_body, certificate_sha256=letter.sender_certificate_sha256)
+
+
+def _party(body: str, seal: Checked) -> StatementParty:
+    return StatementParty(body=body, certificate_sha256=seal.certificate_sha256)
+
+
+def _recipient(delivery: Delivery, letter: NewLetter) -> StatementRecipient:
+    return StatementRecipient(office=delivery.recipient_office, documents=granted(delivery, letter))
+
+
+def _documents(letter: NewLetter, indexes: Collection[int]) -> list[StatementDocument]:
+    return [
+        StatementDocument(name=letter.documents[index - 1], sha256=letter.documents_sha256[index - 1])
+        for index in indexes
+    ]
+
+
+def _time(instant: datetime | None) -> Timestamp | None:
+    if instant is None:
+        return None
+    said = Timestamp()
+    said.FromDatetime(instant)
+    return said

@@ -1,0 +1,124 @@
+"""IntakeInternalService: for the workers. Names, states and instants only."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from dabir.formats import names
+from dabir.formats.statement import Event
+from dabir.intake.v1 import internal_service_pb2 as pb
+from dabir.intake.v1.internal_service_pb2_grpc import IntakeInternalServiceServicer
+from dabir.intake.v1.letter_pb2 import LETTER_STATE_CLOSED
+from services.intake.domain import delivery as rules
+from services.intake.domain import errors, model, statements
+from services.intake.domain.model import Letter
+from services.intake.servicer import consign, messages, operators, stating
+from services.intake.servicer.registry import Registry
+from services.intake.store import deliveries, letters
+from services.runtime import page_token
+
+PAGE_DEFAULT, PAGE_MAX = 500, 1000
+
+_CLOCKS: dict[pb.DueClock.ValueType, rules.Clock] = {
+    pb.DUE_CLOCK_ACCEPTANCE: "acceptance",
+    pb.DUE_CLOCK_ANSWER: "answer",
+}
+
+
+class InternalServicer(IntakeInternalServiceServicer):
+    """What the letter's workflow reads and does."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    async def GetLetterPlan(self, request: pb.GetLetterPlanRequest, context: object) -> pb.GetLetterPlanResponse:  # noqa: N802
+        names.split_letter(request.letter, "letter")
+        consign.check_of_letter(request.letter, request.deliveries)
+        letter = await self._letter(request.letter)
+        plans = await self._plans(letter, request.deliveries)
+        return pb.GetLetterPlanResponse(plan=messages.letter_plan(letter, plans))
+
+    async def ConsignDeliveries(  # noqa: N802
+        self, request: pb.ConsignDeliveriesRequest, context: object
+    ) -> pb.ConsignDeliveriesResponse:
+        letter = await consign.consign(self._registry, request.letter, request.deliveries)
+        plans = {plan.delivery: plan for plan in await self._plans(letter, request.deliveries)}
+        return pb.ConsignDeliveriesResponse(deliveries=[plans[name] for name in request.deliveries])
+
+    async def FlagLate(self, request: pb.FlagLateRequest, context: object) -> pb.FlagLateResponse:  # noqa: N802
+        letter_name, _ = names.split_delivery(request.delivery, "delivery")
+        async with self._registry.pool.connection() as connection, connection.transaction():
+            locked = await deliveries.lock(connection, [request.delivery])
+            if not locked:
+                raise errors.DeliveryNotFound(delivery=request.delivery)
+            chains = await self._registry.ledger.open(connection, [request.delivery])
+            if rules.check_flag(locked[0], _CLOCKS[request.clock], chains.now):
+                if request.clock == pb.DUE_CLOCK_ACCEPTANCE:
+                    await stating.acceptance_expiry(connection, chains, locked[0])
+                else:
+                    await stating.answer_overdue(connection, chains, locked[0])
+        (plan,) = await self._plans(await self._letter(letter_name), [request.delivery])
+        return pb.FlagLateResponse(delivery=plan)
+
+    async def CloseLetter(self, request: pb.CloseLetterRequest, context: object) -> pb.CloseLetterResponse:  # noqa: N802
+        letter = await self._letter(request.letter)
+        async with self._registry.pool.connection() as connection, connection.transaction():
+            chains = await self._registry.ledger.open(connection, [letter.name])
+            # Again, under the chain's lock; on the same connection, since a second one could be waited for in vain.
+            letter = await letters.get(connection, letter.name) or letter
+            if letter.state == model.CLOSED:
+                return pb.CloseLetterResponse(state=LETTER_STATE_CLOSED)
+            closing = rules.closing(letter, await deliveries.of_letter(connection, letter.name), chains.now)
+            if closing.closes:
+                await chains.append(
+                    event=Event.CLOSED,
+                    subject=letter.name,
+                    txn=letter.name,
+                    chains=[letter.name],
+                    fields=statements.closed(unclaimed=closing.unclaimed),
+                    sender_body=letter.sender_body,
+                    recipient_body=None,
+                    assurance="hub",
+                )
+                await letters.close(connection, letter.name, chains.now, unclaimed=closing.unclaimed)
+        return messages.closing(closing)
+
+    async def ListOpenLetters(self, request: pb.ListOpenLettersRequest, context: object) -> pb.ListOpenLettersResponse:  # noqa: N802
+        after = None
+        if request.page_token:
+            after = page_token.decode(request.page_token, _read_place, "ListOpenLetters")
+        size = request.page_size or PAGE_DEFAULT
+        async with self._registry.pool.connection() as connection:
+            rows = await letters.list_open(connection, after, size + 1)
+        token = ""
+        if len(rows) > size:
+            name, registered_at = rows[size - 1]
+            token = page_token.encode([registered_at.isoformat(), name], "ListOpenLetters")
+        return pb.ListOpenLettersResponse(letters=[name for name, _ in rows[:size]], next_page_token=token)
+
+    async def RecordOperatorAction(  # noqa: N802
+        self, request: pb.RecordOperatorActionRequest, context: object
+    ) -> pb.RecordOperatorActionResponse:
+        return pb.RecordOperatorActionResponse(statement=await operators.record(self._registry, request))
+
+    async def _letter(self, name: str) -> Letter:
+        names.split_letter(name, "letter")
+        async with self._registry.pool.connection() as connection:
+            letter = await letters.get(connection, name)
+        if letter is None:
+            raise errors.LetterNotFound(letter=name)
+        return letter
+
+    async def _plans(self, letter: Letter, wanted: Sequence[str]) -> list[pb.DeliveryPlan]:
+        """The plans of the deliveries named, or of all, by number. Raises DeliveryNotFound."""
+        definition = await self._registry.definition(letter.definition)
+        async with self._registry.pool.connection() as connection:
+            rows = await deliveries.of_letter(connection, letter.name, wanted)
+            sequences = await deliveries.sequences(connection, [row.name for row in rows])
+            now = await letters.clock(connection)
+        if missing := sorted(set(wanted) - {row.name for row in rows}):
+            raise errors.DeliveryNotFound(delivery=missing[0])
+        return [messages.delivery_plan(row, definition, sequences.get(row.name, 0), now) for row in rows]
+
+
+def _read_place(registered_at: str, name: str) -> tuple[datetime, str]:
+    return datetime.fromisoformat(registered_at), name

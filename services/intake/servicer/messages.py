@@ -1,0 +1,166 @@
+"""What intake holds → what callers see."""
+
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from dabir.common.v1.manifest_pb2 import Classification, Priority, Recipient, RecipientKind
+from dabir.common.v1.receipt_pb2 import ReturnReason
+from dabir.intake.v1 import letter_pb2 as pb
+from dabir.intake.v1.internal_service_pb2 import CloseLetterResponse, DeliveryPlan, LetterPlan
+from services.intake.domain import delivery as rules
+from services.intake.domain.definition import Definition
+from services.intake.domain.model import Delivery, Letter
+
+
+def letter(row: Letter) -> pb.Letter:
+    """A letter, as its sender sees it."""
+    return pb.Letter(
+        name=row.name,
+        state=_letter_state(row.state),
+        unclaimed=row.unclaimed,
+        registry_number=_number(row.book, row.sequence, row.number_text),
+        registered_at=_time(row.registered_at),
+        closed_at=_time(row.closed_at),
+        sender_office=row.sender_office,
+        definition=row.definition,
+        priority=Priority.ValueType(row.priority),
+        classification=Classification.ValueType(row.classification),
+        subject=row.subject,
+        manifest_sha256=row.manifest_sha256,
+        acceptance_due=_time(row.acceptance_due),
+        answer_due=_time(row.answer_due),
+        recipient_count=row.recipient_count,
+    )
+
+
+def sent_delivery(row: Delivery) -> pb.SentDelivery:
+    """A delivery, as the letter's sender sees it."""
+    return pb.SentDelivery(
+        name=row.name,
+        recipient_office=row.recipient_office,
+        kind=_kind(row.kind),
+        state=_delivery_state(row.state),
+        times=_times(row),
+        reason=ReturnReason.ValueType(row.reason or 0),
+        answer=row.answer or "",
+    )
+
+
+def envelope(row: Delivery, its_letter: Letter) -> pb.Envelope:
+    """What a recipient sees before it signs."""
+    own = Recipient(
+        office=row.recipient_office,
+        position=row.position,
+        kind=_kind(row.kind),
+        documents=row.documents,
+        acceptance_needed=row.acceptance_needed,
+        answer_needed=row.answer_needed,
+    )
+    return pb.Envelope(
+        delivery=row.name,
+        letter=row.letter,
+        sender_office=row.sender_office,
+        recipient_office=row.recipient_office,
+        in_number=_number(row.book, row.sequence, row.number_text),
+        registry_number=_number(its_letter.book, its_letter.sequence, its_letter.number_text),
+        registered_at=_time(its_letter.registered_at),
+        priority=Priority.ValueType(its_letter.priority),
+        classification=Classification.ValueType(row.classification),
+        recipient=own,
+        manifest_sha256=its_letter.manifest_sha256,
+        submission_acceptance_sha256=its_letter.submission_acceptance_sha256,
+        state=_delivery_state(row.state),
+        times=_times(row),
+        definition=its_letter.definition,
+    )
+
+
+def letter_plan(row: Letter, deliveries: list[DeliveryPlan]) -> LetterPlan:
+    """Where a letter stands and what is to come: no content."""
+    return LetterPlan(
+        letter=row.name,
+        state=_letter_state(row.state),
+        sender_body=row.sender_body,
+        registry_number=row.number_text,
+        definition=row.definition,
+        priority=Priority.ValueType(row.priority),
+        registered_at=_time(row.registered_at),
+        documents=row.documents,
+        retain_until=_time(row.retain_until),
+        close_at=_time(row.close_at),
+        urgent_unacked_at=_time(row.urgent_unacked_at),
+        deliveries=deliveries,
+    )
+
+
+def delivery_plan(row: Delivery, definition: Definition, sequence: int, now: datetime) -> DeliveryPlan:
+    """Where a delivery stands and what is to come. `sequence`: of the last statement in its chain."""
+    return DeliveryPlan(
+        delivery=row.name,
+        recipient_body=row.recipient_body,
+        kind=_kind(row.kind),
+        state=_delivery_state(row.state),
+        times=_times(row),
+        answer_needed=row.answer_needed,
+        remind_at=[_instant(at) for at in rules.reminders(row, definition, now)],
+        return_until=_time(row.return_until),
+        sequence=sequence,
+    )
+
+
+def closing(judged: rules.Closing) -> CloseLetterResponse:
+    """Whether a letter closed, and what keeps it open."""
+    return CloseLetterResponse(
+        state=pb.LETTER_STATE_CLOSED if judged.closes else pb.LETTER_STATE_OPEN,
+        waiting_deliveries=judged.waiting,
+        next_at=_time(judged.next_at),
+    )
+
+
+def letter_state(state: pb.LetterState.ValueType) -> str:
+    """The stored state of a filter; empty for all."""
+    return pb.LetterState.Name(state).removeprefix("LETTER_STATE_") if state else ""
+
+
+def delivery_state(state: pb.DeliveryState.ValueType) -> str:
+    """The stored state of a filter; empty for all."""
+    return pb.DeliveryState.Name(state).removeprefix("DELIVERY_STATE_") if state else ""
+
+
+def _times(row: Delivery) -> pb.DeliveryTimes:
+    return pb.DeliveryTimes(
+        available_at=_time(row.available_at),
+        decided_at=_time(row.decided_at),
+        answered_at=_time(row.answered_at),
+        acceptance_due=_time(row.acceptance_due),
+        answer_due=_time(row.answer_due),
+        late_acceptance=row.late_acceptance,
+        late_answer=row.late_answer,
+    )
+
+
+def _number(book: str | None, sequence: int | None, text: str | None) -> pb.RegistryNumber:
+    return pb.RegistryNumber(book=book or "", sequence=sequence or 0, text=text or "")
+
+
+def _letter_state(state: str) -> pb.LetterState.ValueType:
+    return pb.LetterState.Value(f"LETTER_STATE_{state}")
+
+
+def _delivery_state(state: str) -> pb.DeliveryState.ValueType:
+    return pb.DeliveryState.Value(f"DELIVERY_STATE_{state}")
+
+
+def _kind(kind: str) -> RecipientKind.ValueType:
+    return RecipientKind.Value(f"RECIPIENT_KIND_{kind}")
+
+
+def _instant(instant: datetime) -> Timestamp:
+    said = Timestamp()
+    said.FromDatetime(instant.astimezone(UTC))
+    return said
+
+
+def _time(instant: datetime | None) -> Timestamp | None:
+    return None if instant is None else _instant(instant)

@@ -1,0 +1,67 @@
+"""RecipientService: for those who get letters."""
+
+from datetime import datetime
+
+from dabir.common.v1.receipt_pb2 import VERDICT_ACCEPTED, VERDICT_REFUSED
+from dabir.formats import names
+from dabir.intake.v1 import recipient_service_pb2 as pb
+from dabir.intake.v1.recipient_service_pb2_grpc import RecipientServiceServicer
+from services.intake.domain import model
+from services.intake.servicer import decide, messages, reading
+from services.intake.servicer.registry import Registry
+from services.intake.store import deliveries
+from services.runtime import page_token
+from services.runtime.identity import caller
+
+PAGE_DEFAULT, PAGE_MAX = 50, 200
+
+
+class RecipientServicer(RecipientServiceServicer):
+    """What came to the caller's body. What did not, or needs a clearance it lacks, does not exist: NOT_FOUND."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    async def ListDeliveries(self, request: pb.ListDeliveriesRequest, context: object) -> pb.ListDeliveriesResponse:  # noqa: N802
+        who, state = caller(), messages.delivery_state(request.state)
+        if request.office:
+            names.split_office(request.office, "office")
+        binding = (who.body, "ListDeliveries", request.office, state)
+        after = page_token.decode(request.page_token, _read_place, *binding) if request.page_token else None
+        size = min(request.page_size or PAGE_DEFAULT, PAGE_MAX)
+        async with self._registry.pool.connection() as connection:
+            rows = await deliveries.list_got(
+                connection,
+                who.body,
+                model.clearance(who.roles),
+                office=request.office,
+                state=state,
+                after=after,
+                limit=size + 1,
+            )
+        token, last = "", rows[size - 1] if len(rows) > size else None
+        if last is not None and last.available_at is not None:
+            token = page_token.encode([last.available_at.isoformat(), last.name], *binding)
+        shown = await reading.envelopes(self._registry, who, rows[:size])
+        return pb.ListDeliveriesResponse(deliveries=shown, next_page_token=token)
+
+    async def GetDelivery(self, request: pb.GetDeliveryRequest, context: object) -> pb.GetDeliveryResponse:  # noqa: N802
+        who = caller()
+        delivery, letter = await reading.find_delivery(self._registry, who, request.name)
+        return pb.GetDeliveryResponse(delivery=await reading.show_delivery(self._registry, who, delivery, letter))
+
+    async def AcceptDelivery(self, request: pb.AcceptDeliveryRequest, context: object) -> pb.AcceptDeliveryResponse:  # noqa: N802
+        delivery, statement = await decide.decide(
+            self._registry, request.name, VERDICT_ACCEPTED, request.receipt, request.signature, caller()
+        )
+        return pb.AcceptDeliveryResponse(delivery=delivery, statement=statement)
+
+    async def RefuseDelivery(self, request: pb.RefuseDeliveryRequest, context: object) -> pb.RefuseDeliveryResponse:  # noqa: N802
+        delivery, statement = await decide.decide(
+            self._registry, request.name, VERDICT_REFUSED, request.receipt, request.signature, caller()
+        )
+        return pb.RefuseDeliveryResponse(delivery=delivery, statement=statement)
+
+
+def _read_place(available_at: str, name: str) -> tuple[datetime, str]:
+    return datetime.fromisoformat(available_at), name

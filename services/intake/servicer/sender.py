@@ -1,0 +1,110 @@
+"""SenderService: for those who send letters."""
+
+from datetime import datetime
+
+from dabir.formats import names
+from dabir.intake.v1 import letter_pb2
+from dabir.intake.v1 import sender_service_pb2 as pb
+from dabir.intake.v1.sender_service_pb2_grpc import SenderServiceServicer
+from services.intake.domain import errors, model
+from services.intake.servicer import messages, reading, register
+from services.intake.servicer.registry import Registry
+from services.intake.store import deliveries, letters, receipts
+from services.runtime import page_token
+from services.runtime.identity import Caller, caller
+
+LETTERS_PAGE_DEFAULT, LETTERS_PAGE_MAX = 50, 200
+DELIVERIES_PAGE_MAX = 500
+
+
+class SenderServicer(SenderServiceServicer):
+    """What the caller's body sent. Another body's letter does not exist: NOT_FOUND."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    async def SubmitLetter(self, request: pb.SubmitLetterRequest, context: object) -> pb.SubmitLetterResponse:  # noqa: N802
+        return await register.submit_letter(self._registry, request, caller())
+
+    async def GetLetter(self, request: pb.GetLetterRequest, context: object) -> pb.GetLetterResponse:  # noqa: N802
+        who = caller()
+        row = await self._find(who, request.name, "name")
+        async with self._registry.pool.connection() as connection:
+            signed = await letters.content(connection, who.body, row.name)
+            statement = await reading.statement(connection, row.submission_acceptance)
+        assert signed is not None  # noqa: S101 - the caller's letter was just read
+        return pb.GetLetterResponse(
+            letter=messages.letter(row),
+            manifest=signed.manifest,
+            signatures=signed.signatures,
+            documents=row.documents,
+            submission_acceptance=statement,
+        )
+
+    async def ListLetters(self, request: pb.ListLettersRequest, context: object) -> pb.ListLettersResponse:  # noqa: N802
+        who, state = caller(), messages.letter_state(request.state)
+        if request.office:
+            names.split_office(request.office, "office")
+        binding = (who.body, "ListLetters", request.office, state)
+        after = page_token.decode(request.page_token, _read_place, *binding) if request.page_token else None
+        size = min(request.page_size or LETTERS_PAGE_DEFAULT, LETTERS_PAGE_MAX)
+        async with self._registry.pool.connection() as connection:
+            rows = await letters.list_sent(
+                connection,
+                who.body,
+                model.clearance(who.roles),
+                office=request.office,
+                state=state,
+                after=after,
+                limit=size + 1,
+            )
+        token = ""
+        if len(rows) > size:
+            last = rows[size - 1]
+            token = page_token.encode([last.registered_at.isoformat(), last.name], *binding)
+        return pb.ListLettersResponse(letters=[messages.letter(row) for row in rows[:size]], next_page_token=token)
+
+    async def ListSentDeliveries(  # noqa: N802
+        self, request: pb.ListSentDeliveriesRequest, context: object
+    ) -> pb.ListSentDeliveriesResponse:
+        who = caller()
+        letter = await self._find(who, request.parent, "parent")
+        binding = (who.body, "ListSentDeliveries", letter.name)
+        after = page_token.decode(request.page_token, int, *binding) if request.page_token else 0
+        size = min(request.page_size or DELIVERIES_PAGE_MAX, DELIVERIES_PAGE_MAX)
+        async with self._registry.pool.connection() as connection:
+            rows = await deliveries.list_sent(
+                connection, who.body, model.clearance(who.roles), letter.name, after=after, limit=size + 1
+            )
+        shown: list[letter_pb2.SentDelivery] = [messages.sent_delivery(row) for row in rows[:size]]
+        token = page_token.encode([str(rows[size - 1].number)], *binding) if len(rows) > size else ""
+        return pb.ListSentDeliveriesResponse(deliveries=shown, next_page_token=token)
+
+    async def GetReceipt(self, request: pb.GetReceiptRequest, context: object) -> pb.GetReceiptResponse:  # noqa: N802
+        who = caller()
+        names.split_delivery(request.delivery, "delivery")
+        answer = pb.GetReceiptResponse()
+        async with self._registry.pool.connection() as connection:
+            found = await receipts.list_of(connection, who.body, model.clearance(who.roles), request.delivery)
+            if found is None:
+                raise errors.DeliveryNotFound(delivery=request.delivery)
+            for one in found:
+                statement = await reading.statement(connection, one.statement)
+                answer.receipts.add(receipt=one.receipt, signature=one.signature, statement=statement)
+        return answer
+
+    async def GetDefinition(self, request: pb.GetDefinitionRequest, context: object) -> pb.GetDefinitionResponse:  # noqa: N802
+        found = await self._registry.definition(request.name)
+        return pb.GetDefinitionResponse(definition=found.demands, sha256=found.sha256, file=found.file)
+
+    async def _find(self, who: Caller, name: str, path: str) -> model.Letter:
+        names.split_letter(name, path)
+        async with self._registry.pool.connection() as connection:
+            row = await letters.find(connection, who.body, model.clearance(who.roles), name)
+        if row is None:
+            raise errors.LetterNotFound(letter=name)
+        return row
+
+
+def _read_place(registered_at: str, name: str) -> tuple[datetime, str]:
+    return datetime.fromisoformat(registered_at), name

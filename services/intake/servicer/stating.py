@@ -1,0 +1,62 @@
+"""What the transactions of intake share: statements about deliveries, and the series that numbers are taken in."""
+
+from datetime import datetime
+from uuid import UUID
+
+from dabir.common.v1.statement_pb2 import Statement, StatementEvent
+from dabir.directory.v1 import directory_pb2 as directory
+from dabir.formats import names
+from dabir.formats.statement import Event
+from services.intake.domain import statements
+from services.intake.domain.model import Delivery
+from services.intake.store import deliveries
+from services.runtime.ledger import Connection, OpenChains, Series
+
+
+def series(office: directory.ResolvedOffice, direction: names.Direction) -> Series:
+    """The book of an office over all its years, counted as its body counts."""
+    gregorian = office.body.calendar == directory.CALENDAR_GREGORIAN
+    name, zone = names.series(office.office.name, direction), office.body.time_zone
+    return Series(name, "GREGORIAN" if gregorian else "JALALI", zone)
+
+
+def statement_id(statement: Statement) -> UUID:
+    """The jti of a statement."""
+    return UUID(names.split_statement(statement.name))
+
+
+async def append(
+    chains: OpenChains,
+    delivery: Delivery,
+    event: Event | tuple[Event, ...],
+    fields: StatementEvent,
+    *,
+    assurance: str,
+    toe: datetime | None = None,
+) -> Statement:
+    """State an event of a delivery that is in its chain already: what became available."""
+    return await chains.append(
+        event=event,
+        subject=delivery.name,
+        txn=delivery.letter,
+        chains=[delivery.name],
+        fields=fields,
+        sender_body=delivery.sender_body,
+        recipient_body=delivery.recipient_body,
+        toe=toe,
+        assurance=assurance,
+    )
+
+
+async def acceptance_expiry(connection: Connection, chains: OpenChains, delivery: Delivery) -> None:
+    """Nothing was signed by the due: state it as of the due, and flag it, once."""
+    fields, due = statements.acceptance_expiry(delivery), delivery.acceptance_due
+    await append(chains, delivery, Event.ACCEPTANCE_REJECTION_EXPIRY, fields, assurance="hub", toe=due)
+    await deliveries.flag_late_acceptance(connection, delivery.name)
+
+
+async def answer_overdue(connection: Connection, chains: OpenChains, delivery: Delivery) -> None:
+    """No answer came by the due: state it as of the due, and flag it, once."""
+    fields, due = statements.answer_overdue(delivery), delivery.answer_due
+    await append(chains, delivery, Event.ANSWER_OVERDUE, fields, assurance="hub", toe=due)
+    await deliveries.flag_late_answer(connection, delivery.name)
