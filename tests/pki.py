@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from dabir.formats import pki
-from dabir.formats.signer import KeySigner, PrivateKey
+from dabir.formats.signer import KeySigner, PrivateKey, PublicKey
 
 NOT_BEFORE = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 NOT_AFTER = datetime.datetime(2036, 1, 1, tzinfo=datetime.UTC)
@@ -59,6 +59,33 @@ class TestAuthority:
     ) -> KeySigner:
         """A key and its certificate. `body` (`bodies/x`) and `uris` become SAN URIs; `tls` ones also name localhost."""
         key = key or ec.generate_private_key(ec.SECP256R1())
+        certificate = self.certify(
+            key.public_key(),
+            purpose=purpose,
+            position=position,
+            events=events,
+            body=body,
+            common_name=common_name,
+            uris=uris,
+            not_before=not_before,
+            not_after=not_after,
+        )
+        return KeySigner(key, certificate, (self.intermediate,))
+
+    def certify(
+        self,
+        key: PublicKey,
+        *,
+        purpose: pki.Purpose | None = "seal",
+        position: str = "",
+        events: Collection[str] = (),
+        body: str = "",
+        common_name: str = "",
+        uris: Iterable[str] = (),
+        not_before: datetime.datetime = NOT_BEFORE,
+        not_after: datetime.datetime = NOT_AFTER,
+    ) -> x509.Certificate:
+        """A certificate for any key, weak ones too; the arguments are `issue`'s."""
         subject = _name(common_name or body or position or "Dabir test leaf")
         builder = _builder(subject, key, self.intermediate.subject, not_before, not_after)
         builder = builder.add_extension(x509.BasicConstraints(False, None), critical=True)
@@ -80,7 +107,7 @@ class TestAuthority:
             builder = builder.add_extension(pki.development_extension(), critical=True)
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        return KeySigner(key, builder.sign(self._issuing.key, hashes.SHA256()), (self.intermediate,))
+        return builder.sign(self._issuing.key, hashes.SHA256())
 
     def crls(
         self,
@@ -110,12 +137,12 @@ def _name(common_name: str) -> x509.Name:
 
 def _builder(
     subject: x509.Name,
-    key: PrivateKey,
+    key: PublicKey,
     issuer: x509.Name,
     not_before: datetime.datetime,
     not_after: datetime.datetime,
 ) -> x509.CertificateBuilder:
-    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key)
     builder = builder.serial_number(x509.random_serial_number())
     return builder.not_valid_before(not_before).not_valid_after(not_after)
 
@@ -127,7 +154,7 @@ def _ca_certificate(
     issuer_key: ec.EllipticCurvePrivateKey,
     path_length: int | None,
 ) -> x509.Certificate:
-    builder = _builder(_name(subject), key, _name(issuer), NOT_BEFORE, NOT_AFTER)
+    builder = _builder(_name(subject), key.public_key(), _name(issuer), NOT_BEFORE, NOT_AFTER)
     builder = builder.add_extension(x509.BasicConstraints(True, path_length), critical=True)
     builder = builder.add_extension(_CA_USAGE, critical=True)
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)

@@ -158,7 +158,7 @@ def _read(file: bytes) -> SignatureFile:
     attributes = _signed_attributes(info)
     certificates = _ordered_certificates(signed, info["sid"].chosen)
     leaf = certificates[0]
-    _check_signature_algorithm(info, digest_algorithm, public_key(leaf))
+    _check_signature_algorithm(info, digest_algorithm, _strong_key(leaf))
     _check_signing_certificate(attributes["signing_certificate_v2"], leaf)
     token = _timestamp_token(info)
     # The signature is over the attributes with their SET OF tag, not the [0] they are stored under (RFC 5652 §5.4).
@@ -254,6 +254,13 @@ def _ordered_certificates(signed: Any, identifier: Any) -> tuple[x509.Certificat
     if not path or waiting:
         raise _refuse("holds certificates that are not the signer's chain")
     return tuple(x509.load_der_x509_certificate(der) for der in path)
+
+
+def _strong_key(leaf: x509.Certificate) -> PublicKey:
+    try:
+        return public_key(leaf)
+    except ValueError as error:
+        raise FormatError("WEAK_KEY", f"{error}; sign with another") from None
 
 
 def _check_signature_algorithm(info: Any, digest_algorithm: str, key: PublicKey) -> None:

@@ -153,6 +153,7 @@ def _check_lists(stated: StatementEvent) -> None:
     _check_distinct([document.name for document in stated.documents], "documents")
     check_count(stated.recipients, names.MAX_RECIPIENTS, "recipients")
     for index, recipient in enumerate(stated.recipients):
+        require(recipient, ("office",), f"recipients[{index}]")
         names.split_office(recipient.office, f"recipients[{index}].office")
         check_ascending(recipient.documents, f"recipients[{index}].documents")
     _check_distinct([recipient.office for recipient in stated.recipients], "recipients")

@@ -224,7 +224,7 @@ def _check_not_revoked(
     crls: Collection[x509.CertificateRevocationList],
 ) -> None:
     name = ascii(certificate.subject.rfc4514_string())
-    current = [crl for crl in crls if _is_current(crl, issuer, at)]
+    current = [crl for crl in crls if is_current(crl, issuer, at)]
     if not current:
         message = f"no revocation list of {issuer.subject.rfc4514_string()!a} is in force at {at}; fetch one"
         raise CertificateError("REVOCATION_UNKNOWN", message)
@@ -234,7 +234,7 @@ def _check_not_revoked(
             raise CertificateError("REVOKED", f"the certificate of {name} was revoked at {entry.revocation_date_utc}")
 
 
-def _is_current(crl: x509.CertificateRevocationList, issuer: x509.Certificate, at: datetime.datetime) -> bool:
+def is_current(crl: x509.CertificateRevocationList, issuer: x509.Certificate, at: datetime.datetime) -> bool:
     """Whether the list is this issuer's, whole (no critical extension narrows it), and in force (RFC 5280 §6.3.3)."""
     try:
         signed = crl.issuer == issuer.subject and crl.is_signature_valid(public_key(issuer))
