@@ -7,6 +7,8 @@ import asyncio
 import hashlib
 import os
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +21,16 @@ from services.documents.inspection.inspector import Inspector, InspectorDiedErro
 from services.documents.objects import Objects
 from services.runtime.database import Pool
 from services.runtime.logs import log
+
+
+@asynccontextmanager
+async def open_inspections(config: DocumentsConfig, pool: Pool, objects: Objects) -> AsyncIterator["Inspections"]:
+    """Ends what runs, and the inspecting processes, when the context closes."""
+    inspections = Inspections(config, pool, objects)
+    try:
+        yield inspections
+    finally:
+        await inspections.close()
 
 
 class Inspections:

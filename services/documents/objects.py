@@ -3,8 +3,9 @@
 import asyncio
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -27,6 +28,17 @@ _GONE = frozenset({"NoSuchKey", "NoSuchVersion"})
 _NO_RETENTION = frozenset({"NoSuchObjectLockConfiguration", "ObjectLockConfigurationNotFoundError"})
 
 
+@asynccontextmanager
+async def open_objects(config: DocumentsConfig) -> AsyncIterator["Objects"]:
+    """The bucket of the configuration. Raises StartRefused when letters cannot be kept in it."""
+    objects = Objects(config)
+    try:
+        await objects.check_bucket()
+        yield objects
+    finally:
+        objects.close()
+
+
 class Objects:
     """The bucket. Every function raises StoreUnavailable when S3 does not do what was asked."""
 
@@ -34,11 +46,13 @@ class Objects:
         self._bucket = config.s3_bucket
         self._endpoint = config.s3_endpoint
         self._executor = ThreadPoolExecutor(config.s3_connections, thread_name_prefix="s3")
-        self._client = _client(config)
+        self._http = _pool(config)
+        self._client = _client(config, self._http)
 
     def close(self) -> None:
         """Ends the threads; what runs in them is finished first."""
         self._executor.shutdown()
+        self._http.clear()
 
     async def check_bucket(self) -> None:
         """Raises StartRefused on a bucket that cannot keep letters: without versions or without object lock."""
@@ -152,14 +166,8 @@ class Objects:
             raise errors.StoreUnavailable(retry_after_seconds=2.0) from error
 
 
-def _client(config: DocumentsConfig) -> Minio:
-    try:
-        secret = config.s3_secret_key_file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise StartRefused(
-            f"s3_secret_key_file {config.s3_secret_key_file} cannot be read: {error.strerror}."
-        ) from error
-    http = urllib3.PoolManager(
+def _pool(config: DocumentsConfig) -> urllib3.PoolManager:
+    return urllib3.PoolManager(
         maxsize=config.s3_connections,
         timeout=urllib3.Timeout(connect=config.s3_connect_timeout_seconds, read=config.s3_timeout_seconds),
         # Only what never reached the server is tried again.
@@ -167,6 +175,15 @@ def _client(config: DocumentsConfig) -> Minio:
         cert_reqs="CERT_REQUIRED",
         ca_certs=str(config.s3_roots) if config.s3_roots else None,
     )
+
+
+def _client(config: DocumentsConfig, http: urllib3.PoolManager) -> Minio:
+    try:
+        secret = config.s3_secret_key_file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise StartRefused(
+            f"s3_secret_key_file {config.s3_secret_key_file} cannot be read: {error.strerror}."
+        ) from error
     return Minio(
         config.s3_endpoint,
         config.s3_access_key,

@@ -3,13 +3,14 @@
 import time
 from dataclasses import dataclass
 
-import grpc
+import grpc.aio
 from cryptography import x509
 
 from dabir.directory.v1 import directory_pb2 as directory
-from dabir.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
+from dabir.directory.v1.directory_pb2_grpc import DirectoryServiceStub
 from dabir.formats.statement import read_statement, verify_statement
 from dabir.formats.strict_json import FormatError
+from services.documents.config import DocumentsConfig
 from services.documents.domain import errors
 from services.documents.domain.download import Acceptance, read_acceptance
 from services.runtime import ledger
@@ -27,19 +28,19 @@ class _Seals:
 
 
 class Seals:
-    """Verifies acceptances. Directory's answer is used for `cache_seconds` and never longer."""
+    """Verifies acceptances. Directory's answer is used for `identity_cache_seconds` and never longer."""
 
-    def __init__(self, stub: DirectoryServiceAsyncStub, pool: Pool, *, hub: str, cache_seconds: float) -> None:
-        self._stub = stub
+    def __init__(self, config: DocumentsConfig, pool: Pool, directory: grpc.aio.Channel) -> None:
+        self._hub = config.hub
+        self._cache_seconds = config.identity_cache_seconds
         self._pool = pool
-        self._hub = hub
-        self._cache_seconds = cache_seconds
+        self._stub = DirectoryServiceStub(directory)
         self._seals = _Seals({}, float("-inf"))
 
     async def verify(self, jws: str, caller_body: str) -> Acceptance:
         """What a ConsignmentAcceptance grants to `caller_body`.
 
-        Raises AcceptanceInvalid, AcceptanceNotYours, DirectoryUnavailable.
+        Raises AcceptanceInvalid, AcceptanceNotYours; grpc.aio.AioRpcError (UNAVAILABLE) while directory is down.
         """
         try:
             statement = read_statement(jws)
@@ -62,7 +63,7 @@ class Seals:
             raise errors.AcceptanceInvalid(detail="its seal is revoked and the ledger does not hold it")
 
     async def _seal(self, sha256: bytes) -> directory.Certificate:
-        """The certificate of intake's seal with this digest. Raises AcceptanceInvalid, DirectoryUnavailable."""
+        """The certificate of intake's seal with this digest. Raises AcceptanceInvalid."""
         age = time.monotonic() - self._seals.asked_at
         if age > self._cache_seconds or (sha256 not in self._seals.by_sha256 and age > _ASK_AGAIN_SECONDS):
             self._seals = await self._ask()
@@ -73,9 +74,6 @@ class Seals:
 
     async def _ask(self) -> _Seals:
         asked_at = time.monotonic()
-        try:
-            answer = await self._stub.GetCertificates(directory.GetCertificatesRequest(parent=_INTAKE))
-        except grpc.aio.AioRpcError as error:
-            raise errors.DirectoryUnavailable(retry_after_seconds=2.0) from error
+        answer = await self._stub.GetCertificates(directory.GetCertificatesRequest(parent=_INTAKE))
         seals = {c.sha256: c for c in answer.certificates if c.purpose == directory.CERTIFICATE_PURPOSE_SEAL}
         return _Seals(seals, asked_at)

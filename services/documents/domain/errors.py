@@ -140,14 +140,6 @@ class AcceptanceNotYours(PermissionDenied):
     template_fa = "رسید نشان‌داده‌شده از آنِ گیرندهٔ دیگری است و شما {caller} هستید. رسید تحویل خود را بفرستید."
 
 
-class DirectoryUnavailable(Unavailable):
-    reason = "DIRECTORY_UNAVAILABLE"
-    template = (
-        "The seal of the acceptance cannot be checked now: directory does not answer. Try again in a few seconds."
-    )
-    template_fa = "اکنون مهر رسید بررسی‌شدنی نیست. چند ثانیه دیگر دوباره بکوشید."
-
-
 class DigestDiffers(InvalidArgument):
     reason = "DIGEST_MISMATCH"
     template = "{document} has another SHA-256 than you computed: your copy is not whole. Download it again."

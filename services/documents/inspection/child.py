@@ -10,7 +10,6 @@ import json
 import math
 import resource
 import sys
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import BinaryIO
@@ -68,7 +67,6 @@ def allow_cpu(seconds: int) -> None:
 
 
 def main() -> None:
-    warnings.simplefilter("ignore")
     confine(int(sys.argv[1]))
     for line in sys.stdin.buffer:
         request = json.loads(line)

@@ -19,7 +19,11 @@ def inspect_image(file: BinaryIO, media_type: str, limits: Limits) -> Finding:
             # Above the limit Pillow only warns at first.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             warnings.simplefilter("ignore", UserWarning)
-            with Image.open(file, formats=[_FORMATS[media_type]]) as image:
+            formats = [_FORMATS[media_type]]
+            # Of a PNG this checks every chunk to the end, which decoding does not; afterwards it must be opened anew.
+            Image.open(file, formats=formats).verify()
+            file.seek(0)
+            with Image.open(file, formats=formats) as image:
                 return _inspect(image, limits)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return reject(

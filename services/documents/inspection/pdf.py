@@ -1,6 +1,7 @@
 """The structure of a PDF (ISO 32000-2), read by qpdf. Signed PDFs are PDFs: they are only read."""
 
 import re
+import warnings
 from typing import BinaryIO
 
 import pikepdf
@@ -40,8 +41,11 @@ def _inspect(pdf: pikepdf.Pdf, limits: Limits) -> Finding:
             Rejection.TOO_MANY_PAGES,
             f"The PDF has {pages} pages; at most {limits.pages_max} are taken. Split it into several documents.",
         )
-    # Its list of oddities in page contents is left alone: viewers show such pages all the same.
-    pdf.check_pdf_syntax()
+    with warnings.catch_warnings():
+        # It tells of image encodings (JBIG2) that it cannot decode: those streams stay unchecked.
+        warnings.simplefilter("ignore", UserWarning)
+        # Its list of oddities in page contents is left alone: viewers show such pages all the same.
+        pdf.check_pdf_syntax()
     return Finding(pages=pages)
 
 
