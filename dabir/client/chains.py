@@ -56,13 +56,17 @@ def gaps(
 ) -> list[Gap]:
     """Where chains do not hold, walking on from `known` heads; a chain not in `known` must begin at 1.
 
-    `first_digests`: by delivery, the digest of its letter's SubmissionAcceptance, which its first statement must name;
-    where a letter's own chain is among the statements it is taken from there. `judged` says which chains to look at:
+    `first_digests`: by delivery or by letter, the digest of the letter's SubmissionAcceptance, which a delivery's first
+    statement must name; where a letter's own chain begins among the statements it is taken from there. `judged` says which chains to look at:
     one of which only a part is shown to the caller (another body's book) would seem to have gaps.
     """
     known = known or {}
     by_chain = _places(statements)
-    registered = {chain: places[0].digest for chain, places in by_chain.items() if names.chain_kind(chain) == "letter"}
+    registered = {
+        chain: places[0].digest
+        for chain, places in by_chain.items()
+        if names.chain_kind(chain) == "letter" and places[0].sequence == 1
+    }
     found = []
     for chain, places in sorted(by_chain.items()):
         if not judged(chain):

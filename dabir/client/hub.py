@@ -68,7 +68,7 @@ class Hub:
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """What goes with every call: an id that the hub's logs carry too, and the language of its sentences."""
-        return (("x-request-id", str(uuid.uuid4())), ("accept-language", self._language))
+        return (("x-dabir-request-id", str(uuid.uuid4())), ("accept-language", self._language))
 
     @contextlib.contextmanager
     def errors(self, metadata: tuple[tuple[str, str], ...]) -> Iterator[None]:
@@ -76,7 +76,7 @@ class Hub:
         try:
             yield
         except grpc.RpcError as error:
-            raise _error(error, dict(metadata)["x-request-id"], self._language) from error
+            raise _error(error, dict(metadata)["x-dabir-request-id"], self._language) from error
 
 
 def _credentials(profile: Profile) -> grpc.ChannelCredentials:

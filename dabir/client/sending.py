@@ -156,7 +156,11 @@ def _upload_all(hub: Hub, entry: LetterEntry, manifest: pb.Manifest, progress: D
         def moved(moved_bytes: int, index: int = document.index, size_bytes: int = document.size_bytes) -> None:
             progress(index, moved_bytes, size_bytes)
 
-        documents.upload(hub, upload, moved, resumed=resumed)
+        try:
+            documents.upload(hub, upload, moved, resumed=resumed)
+        except RefusedError as error:
+            error.metadata.setdefault("document", name)
+            raise
 
 
 def check_answer(trust: Trust, entry: LetterEntry, manifest: pb.Manifest, answer: SubmitLetterResponse) -> Proven:

@@ -1,0 +1,106 @@
+"""python -m infra.demo [--input FOLDER] [--keep]
+
+Brings the stack up if it is not, plays the plan of letters, reads back what came of it and says so. The last line of
+standard output is one JSON object of figures of this run; the exit status is 0 if and only if its `ok` is true.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from infra.demo.annexes import Annexes, deal
+from infra.demo.cast import Cast, Endpoints
+from infra.demo.check import Checked, check, look_before
+from infra.demo.hooks import Receivers
+from infra.demo.plan import REGISTERED, Outcome
+from infra.demo.play import Play, Travelled
+from infra.demo.show import Row, Stage
+from infra.local import control
+from infra.local.stack import Stack, named_directory, named_replicas
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m infra.demo", description=__doc__)
+    parser.add_argument("--input", type=Path, help="a folder whose files go along as annexes")
+    parser.add_argument("--keep", action="store_true", help="leave the stack running")
+    chosen = parser.parse_args()
+    if chosen.input is not None and not chosen.input.is_dir():
+        parser.error(f"{chosen.input} is no folder")
+    began, stage, directory = time.monotonic(), Stage(), named_directory()
+    stays = chosen.keep or control.is_running(directory)
+    checked, ui = Checked(problems=["the demo did not run to its end"]), None
+    try:
+        stack = control.up(directory, named_replicas(), stage.stack)
+        checked = perform(stack, stage, deal(chosen.input, REGISTERED))
+        ui = f"http://{stack.address('temporal.ui')}/namespaces/dabir" if stays else None
+    except Exception as error:  # whatever it is, the figures still are the last line
+        checked.problems = [f"{type(error).__name__}: {error}"]
+        traceback.print_exc()
+    finally:
+        if not stays:
+            control.down(directory, stage.stack)
+    stage.problems(checked.problems)
+    figures = figures_of(checked, seconds=time.monotonic() - began, temporal_ui=ui)
+    sys.stderr.flush()
+    print(json.dumps(figures), flush=True)
+    return 0 if figures["ok"] else 1
+
+
+def perform(stack: Stack, stage: Stage, annexes: Annexes) -> Checked:
+    """Plays on a running stack, and reads back by a second cast of clients."""
+    with Cast(stack) as cast, Cast(stack) as others, tempfile.TemporaryDirectory(prefix="dabir-demo-") as folder:
+        stage.introduce(cast.members)
+        for rejected in annexes.rejected:
+            stage.aside(f"{rejected.file.name}: {rejected.reason} — {rejected.message}", style="yellow")
+        before = look_before(others)
+        with Receivers(cast.members) as receivers, Endpoints(cast, receivers, stack.directory / "demo"):
+            travelled = Play(cast, receivers, stage, annexes, Path(folder)).perform()
+            stage.scene("بازخوانی و راستی‌آزمایی — reading back")
+            checked = check(others, before, travelled, receivers.hooks(), receivers.unverified)
+    stage.table([_row(checked, one, travelled) for one in travelled])
+    for rejected in annexes.rejected:
+        stage.aside(f"پیوست نشد: {rejected.file.name} ({rejected.reason})", style="yellow")
+    return checked
+
+
+def _row(checked: Checked, one: Travelled, travelled: Sequence[Travelled]) -> Row:
+    planned = one.planned
+    fine = planned.number not in checked.troubled
+    if planned.fault is not None:
+        return Row(planned, "", f"ثبت نشد: {one.refusal_reason}", fine)
+    said = {
+        Outcome.ACCEPTED: "رسید داده شد",
+        Outcome.REFUSED: "پذیرفته نشد",
+        Outcome.ACCEPTED_LATE: "دیر رسید داده شد",
+    }[planned.outcome]
+    answer = next((other for other in travelled if other.planned.answers == planned.number), None)
+    return Row(planned, one.number, f"{said}، پاسخ با {answer.planned.number}" if answer else said, fine)
+
+
+def figures_of(checked: Checked, *, seconds: float, temporal_ui: str | None) -> dict[str, object]:
+    """The last line's object."""
+    return {
+        "ok": not checked.problems and checked.registry_gaps == 0,
+        "letters": checked.letters,
+        "deliveries": checked.deliveries,
+        "accepted": checked.accepted,
+        "refused_by_recipient": checked.refused_by_recipient,
+        "answered": checked.answered,
+        "late": checked.late,
+        "refused_at_intake": checked.refused_at_intake,
+        "registry_gaps": checked.registry_gaps,
+        "receipts_verified": checked.receipts_verified,
+        "webhooks_verified": checked.webhooks_verified,
+        "statements": checked.statements,
+        "seconds": round(seconds, 1),
+        "temporal_ui": temporal_ui,
+    }
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

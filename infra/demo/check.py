@@ -1,0 +1,231 @@
+"""Reads back, through the stubs and by clients of its own, whether what happened is what was planned.
+
+Figures are counted over the statements of this run, by event and not by last state. Every statement is verified on
+reading (dabir.client.trust), every receipt against its statement, every chain from the head that stood before.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from dabir.client import Client, ClientError, RefusedError
+from dabir.client.chains import Head, gaps, heads
+from dabir.client.trust import Proven
+from dabir.formats.statement import Event
+from dabir.intake.v1 import letter_pb2
+from infra.demo.cast import Cast
+from infra.demo.hooks import Hook
+from infra.demo.plan import Outcome
+from infra.demo.play import Travelled
+
+MOST_WAIT_SECONDS = 90.0
+"""For the workflows to state what follows from the last act."""
+
+_EVENTS = {
+    Outcome.ACCEPTED: {Event.AVAILABLE, Event.CONSIGNMENT_ACCEPTANCE, Event.CONTENT_HANDOVER},
+    Outcome.REFUSED: {Event.AVAILABLE, Event.CONSIGNMENT_REJECTION},
+    Outcome.ACCEPTED_LATE: {
+        Event.AVAILABLE,
+        Event.ACCEPTANCE_REJECTION_EXPIRY,
+        Event.CONSIGNMENT_ACCEPTANCE,
+        Event.CONTENT_HANDOVER,
+    },
+}
+_TOLD = {Event.NOTIFICATION_FOR_ACCEPTANCE}
+"""Stated when a hook was taken: of the play's course it says nothing, and it may come late."""
+
+
+@dataclass(frozen=True)
+class Before:
+    """The ledger as the bodies saw it when the run began: names of statements, heads of chains, and of each letter the
+    digest of its registration.
+    """
+
+    statements: frozenset[str]
+    heads: dict[str, Head]
+    registrations: dict[str, bytes]
+
+
+@dataclass
+class Checked:
+    """What was read back. `problems` are sentences; none means that all is as planned."""
+
+    problems: list[str] = field(default_factory=list)
+    troubled: set[str] = field(default_factory=set)
+    letters: int = 0
+    deliveries: int = 0
+    accepted: int = 0
+    refused_by_recipient: int = 0
+    answered: int = 0
+    late: int = 0
+    refused_at_intake: int = 0
+    registry_gaps: int = 0
+    receipts_verified: int = 0
+    webhooks_verified: int = 0
+    statements: int = 0
+
+    def problem(self, number: str, sentence: str) -> None:
+        """Something of the letter with this number is not as planned."""
+        self.problems.append(f"letter {number}: {sentence}")
+        self.troubled.add(number)
+
+
+def all_statements(cast: Cast) -> list[Proven]:
+    """Every statement that any body of the cast may see, each verified, by position."""
+    found = {proven.name: proven for body in cast.members for proven in cast.client(body).statements()}
+    return sorted(found.values(), key=lambda proven: proven.position)
+
+
+def look_before(cast: Cast) -> Before:
+    """To be called before the run's first letter."""
+    stated = all_statements(cast)
+    registrations = {one.subject: one.digest for one in stated if one.event is Event.SUBMISSION_ACCEPTANCE}
+    return Before(frozenset(proven.name for proven in stated), heads(stated), registrations)
+
+
+def check(
+    cast: Cast, before: Before, travelled: Sequence[Travelled], hooks: Iterable[Hook], unverified: Sequence[str]
+) -> Checked:
+    """Compares the plan with what the hub says to `cast`, which should be another one than the play's."""
+    checked = Checked()
+    registered = [one for one in travelled if one.planned.fault is None]
+    _wait_for_events(cast, checked, registered)
+    for one in registered:
+        _check_letter(cast, checked, one)
+    for one in travelled:
+        if one.planned.fault is not None:
+            _check_refused(cast, checked, one)
+    stated = [proven for proven in all_statements(cast) if proven.name not in before.statements]
+    _count_events(checked, {one.name for one in registered}, stated)
+    broken = gaps(stated, known=before.heads, first_digests=before.registrations)
+    checked.registry_gaps = len(broken)
+    checked.problems += [f"{gap.chain} {gap.sequence}: {gap.what}" for gap in broken]
+    _check_hooks(cast, checked, registered, hooks, unverified)
+    return checked
+
+
+def _wait_for_events(cast: Cast, checked: Checked, registered: Sequence[Travelled]) -> None:
+    """Until every letter has the events that the plan says; those that never come are problems."""
+    for one in registered:
+        client, answered = cast.client(one.planned.sender), _is_answered(one, registered)
+
+        def missing(client: Client = client, one: Travelled = one, answered: bool = answered) -> set[str]:
+            return _expected(one, answered) - _told(client.statements(one.name))
+
+        if left := _until_empty(missing):
+            checked.problem(one.planned.number, f"the ledger lacks {', '.join(sorted(left))}")
+
+
+def _until_empty(missing: Callable[[], set[str]]) -> set[str]:
+    deadline = time.monotonic() + MOST_WAIT_SECONDS
+    while (left := missing()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return left
+
+
+def _is_answered(one: Travelled, registered: Sequence[Travelled]) -> bool:
+    return any(other.planned.answers == one.planned.number for other in registered)
+
+
+def _expected(one: Travelled, answered: bool) -> set[str]:
+    """`subject event` of everything that must be stated of a letter."""
+    expected = {f"{one.name} {Event.SUBMISSION_ACCEPTANCE}"}
+    if one.planned.closes:
+        expected.add(f"{one.name} {Event.CLOSED}")
+    for place in range(1, len(one.planned.recipients) + 1):
+        events = _EVENTS[one.planned.outcome] | _TOLD | ({Event.ANSWERED} if answered else set())
+        expected |= {f"{one.delivery(place)} {event}" for event in events}
+    return expected
+
+
+def _told(stated: Iterable[Proven]) -> set[str]:
+    return {f"{proven.subject} {proven.event}" for proven in stated}
+
+
+def _check_letter(cast: Cast, checked: Checked, one: Travelled) -> None:
+    """One registered letter, as its sender and as each recipient is shown it."""
+    planned, sender = one.planned, cast.client(one.planned.sender)
+    try:
+        life = sender.life(one.name)
+        letter, deliveries = sender.letter(one.name), sender.sent_deliveries(one.name)
+    except ClientError as error:
+        checked.problem(planned.number, f"{error.reason} {error}")
+        return
+    checked.receipts_verified += len(life.receipts)
+    if life.gaps:
+        checked.problem(planned.number, f"gaps in {', '.join(sorted({gap.chain for gap in life.gaps}))}")
+    answered = any(proven.event is Event.ANSWERED for proven in life.statements)
+    closed = letter.state == letter_pb2.LETTER_STATE_CLOSED
+    if (letter.registry_number.text, closed) != (one.number, planned.closes):
+        checked.problem(planned.number, f"is {letter.registry_number.text}, {'closed' if closed else 'open'}")
+    if [delivery.recipient_office for delivery in deliveries] != [cast.office(body) for body in planned.recipients]:
+        checked.problem(planned.number, "has other deliveries than recipients")
+    extra = _told(life.statements) - _expected(one, answered)
+    if extra:
+        checked.problem(planned.number, f"also: {', '.join(sorted(extra))}")
+    for delivery in deliveries:
+        _check_delivery(cast, checked, one, delivery, answered=answered)
+
+
+def _check_delivery(
+    cast: Cast, checked: Checked, one: Travelled, sent: letter_pb2.SentDelivery, *, answered: bool
+) -> None:
+    """Sender and recipient are shown the same state, and the recipient what was sent, or nothing if it refused."""
+    refused = one.planned.outcome is Outcome.REFUSED
+    state = letter_pb2.DELIVERY_STATE_REFUSED if refused else letter_pb2.DELIVERY_STATE_ACCEPTED
+    state = letter_pb2.DELIVERY_STATE_ANSWERED if answered else state
+    late = one.planned.outcome is Outcome.ACCEPTED_LATE
+    recipient = cast.client(sent.recipient_office.split("/")[1])
+    try:
+        got = recipient.delivery(sent.name)
+        subject = "" if refused else recipient.open(sent.name).manifest.manifest.subject
+    except ClientError as error:
+        checked.problem(one.planned.number, f"{sent.recipient_office}: {error.reason} {error}")
+        return
+    shown = (sent.state, got.envelope.state, sent.times.late_acceptance, got.HasField("content"), subject)
+    if shown != (state, state, late, not refused, "" if refused else one.planned.subject):
+        checked.problem(one.planned.number, f"{sent.name} is not as planned: {shown}")
+
+
+def _check_refused(cast: Cast, checked: Checked, one: Travelled) -> None:
+    """The hub refused it for the planned reason, and holds nothing of it."""
+    planned = one.planned
+    wanted = planned.fault.value if planned.fault else ""
+    if one.refusal_reason != wanted:
+        checked.problem(planned.number, f"was to be refused for {wanted}, not {one.refusal_reason or 'registered'}")
+        return
+    try:
+        cast.client(planned.sender).letter(one.name)
+    except RefusedError as error:
+        if error.code == "NOT_FOUND":
+            checked.refused_at_intake += 1
+            return
+        raise
+    checked.problem(planned.number, "was refused, and yet is registered")
+
+
+def _count_events(checked: Checked, letters: set[str], stated: Iterable[Proven]) -> None:
+    """The figures, over the statements of this run's letters."""
+    counted = Counter(proven.event for proven in stated if proven.payload.txn in letters)
+    checked.letters = counted[Event.SUBMISSION_ACCEPTANCE]
+    checked.deliveries = counted[Event.AVAILABLE]
+    checked.accepted = counted[Event.CONSIGNMENT_ACCEPTANCE]
+    checked.refused_by_recipient = counted[Event.CONSIGNMENT_REJECTION]
+    checked.answered = counted[Event.ANSWERED]
+    checked.late = counted[Event.ACCEPTANCE_REJECTION_EXPIRY]
+    checked.statements = counted.total()
+
+
+def _check_hooks(
+    cast: Cast, checked: Checked, registered: Sequence[Travelled], hooks: Iterable[Hook], unverified: Sequence[str]
+) -> None:
+    """Every delivery's recipient was told by a verified hook, and no hook came that did not verify."""
+    ours = [hook for hook in hooks if hook.letter in {one.name for one in registered}]
+    checked.webhooks_verified = len(ours)
+    told = {(hook.body, hook.delivery) for hook in ours if hook.event_type == "delivery.available"}
+    for one in registered:
+        for place, body in enumerate(one.planned.recipients, start=1):
+            if (body, one.delivery(place)) not in told:
+                checked.problem(one.planned.number, f"{cast.members[body].en} was not told by a hook")
+    checked.problems += [f"a webhook did not verify: {what}" for what in unverified]
