@@ -1,4 +1,4 @@
-"""python -m infra.local up | down | clean | status | logs [PROCESS …] | run
+"""python -m infra.local up [PROCESS …] | down | clean | status [--json] | logs [PROCESS …] | run [PROCESS …]
 
 The stack is the folder that DABIR_STACK names, `.stack` if it names none; REPLICAS=2 runs two of each service.
 """
@@ -16,10 +16,14 @@ from infra.parts.cache import PartMissing
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("up", "down", "clean", "run"):
+    for name in ("down", "clean"):
         commands.add_parser(name)
+    for name in ("up", "run", "logs"):
+        command = commands.add_parser(name)
+        command.add_argument("process", nargs="*", help="only these (and what they need)")
+        if name == "run":
+            command.add_argument("--background", action="store_true", help="print the process id and go on without us")
     commands.add_parser("status").add_argument("--json", action="store_true")
-    commands.add_parser("logs").add_argument("process", nargs="*")
     chosen = parser.parse_args()
     try:
         return _do(chosen, named_directory())
@@ -31,7 +35,7 @@ def main() -> int:
 def _do(chosen: argparse.Namespace, directory: Path) -> int:
     match chosen.command:
         case "up":
-            stack = control.up(directory, named_replicas())
+            stack = control.up(directory, named_replicas(), only=chosen.process)
             print(f"The stack is up. Temporal's UI: http://{stack.address('temporal.ui')}/namespaces/dabir")
         case "down":
             print("The stack is down; its state stays." if control.down(directory) else "No stack was running.")
@@ -39,7 +43,9 @@ def _do(chosen: argparse.Namespace, directory: Path) -> int:
             control.clean(directory)
             print("The stack is gone with its state.")
         case "run":
-            control.run(directory, named_replicas())
+            if chosen.background:
+                control.go_into_background(directory)
+            control.run(directory, named_replicas(), chosen.process)
         case "status":
             return _status(directory, as_json=chosen.json)
         case "logs":

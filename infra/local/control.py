@@ -9,11 +9,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from infra.local import child, postgres
+from infra.local import child, members, postgres, settings
+from infra.local.pki import DevelopmentPki
 from infra.local.stack import Stack, StackError, opened, settle
 from infra.local.supervisor import Supervisor
 from infra.local.table import table
@@ -33,26 +34,43 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def run(directory: Path, replicas: int) -> None:
-    """Runs the stack in this process until SIGTERM or SIGINT. Raises StackError if it is running already."""
+def run(directory: Path, replicas: int, only: Collection[str] = ()) -> None:
+    """Runs the stack in this process until SIGTERM or SIGINT. Raises StackError if it is running already.
+
+    `only`: these processes and what they need.
+    """
     (directory / "run").mkdir(parents=True, exist_ok=True)
     try:
         with child.hold(directory / "lock"):
             clear_remains(directory)
             stack, reservation = settle(directory, replicas)
             with reservation:
-                stack.make_folders()
-                stack.make_secrets()
-                asyncio.run(_supervise(stack))
+                prepare(stack)
+                asyncio.run(_supervise(stack, only))
     except child.LockedError as error:
         raise StackError(f"The stack in {directory} is running already: `make down` ends it.") from error
 
 
-async def _supervise(stack: Stack) -> None:
+def prepare(stack: Stack) -> None:
+    """All that must stand before the first process: secrets, keys, fresh revocation lists, settings, profiles.
+
+    What identifies somebody is made once; what holds an address is written at every start.
+    """
+    stack.make_folders()
+    stack.make_secrets()
+    authority = DevelopmentPki(stack.pki)
+    authority.make()
+    settings.make_identities(stack, authority)
+    settings.write_settings(stack, authority)
+    members.make_profiles(stack, authority)
+    members.write_directory_file(stack)
+
+
+async def _supervise(stack: Stack, only: Collection[str]) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    await Supervisor(stack.directory, table(stack)).run(stop)
+    await Supervisor(stack.directory, table(stack, only)).run(stop)
 
 
 def clear_remains(directory: Path) -> None:
@@ -61,39 +79,55 @@ def clear_remains(directory: Path) -> None:
         child.clear(pid_file)
 
 
-def up(directory: Path, replicas: int, report: Say = say) -> Stack:
+def up(directory: Path, replicas: int, report: Say = say, only: Collection[str] = ()) -> Stack:
     """Starts the stack in the background and returns when every process is up. Nothing is left if it does not come up.
 
-    Raises StackError with the process that does not come up and its last words.
+    `only`: these processes and what they need; a stack that runs already is left as it is. Raises StackError with the
+    process that does not come up and its last words.
     """
     if is_running(directory):
         return _wait_until_up(directory, None, report)
     temporal_server.program(report)  # here, where its minutes are seen
-    (directory / "logs").mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "DABIR_STACK": str(directory), "REPLICAS": str(replicas)}
-    (directory / "run" / "status.json").unlink(missing_ok=True)
-    with (directory / "logs" / "supervisor.log").open("ab") as output:
-        supervisor = subprocess.Popen(
-            [sys.executable, "-m", "infra.local", "run"],
-            cwd=CHECKOUT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    supervisor = _start(directory, replicas, only)
     try:
         return _wait_until_up(directory, supervisor, report)
     except BaseException:
-        if supervisor.poll() is None:  # else it ended, and a stack that runs here now is somebody else's
+        if child.start_time(supervisor) is not None:  # else it ended, and a stack that runs here now is somebody else's
             down(directory, report)
         raise
 
 
-def _wait_until_up(directory: Path, supervisor: subprocess.Popen[bytes] | None, report: Say) -> Stack:
+def _start(directory: Path, replicas: int, only: Collection[str]) -> int:
+    """Starts the supervisor and returns its process id. It is nobody's child: who started it may end, or live on."""
+    (directory / "run").mkdir(parents=True, exist_ok=True)
+    (directory / "run" / "status.json").unlink(missing_ok=True)
+    environment = {**os.environ, "DABIR_STACK": str(directory), "REPLICAS": str(replicas)}
+    command = [sys.executable, "-m", "infra.local", "run", "--background", *only]
+    started = subprocess.run(  # noqa: S603 - ourselves
+        command, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False
+    )
+    if started.returncode != 0:
+        raise StackError(f"The supervisor did not start (status {started.returncode}).")
+    return int(started.stdout)
+
+
+def go_into_background(directory: Path) -> None:
+    """Goes on in a process of its own, whose id is printed; what it prints from here on is in `logs/supervisor.log`."""
+    (directory / "logs").mkdir(parents=True, exist_ok=True)
+    if (pid := os.fork()) != 0:
+        print(pid, flush=True)
+        os._exit(0)
+    os.setsid()
+    log = os.open(directory / "logs" / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+
+
+def _wait_until_up(directory: Path, supervisor: int | None, report: Say) -> Stack:
     deadline, seen = time.monotonic() + UP_TIMEOUT_SECONDS, set[str]()
     while True:
-        if supervisor is not None and supervisor.poll() is not None:
+        if supervisor is not None and child.start_time(supervisor) is None:
             raise StackError(f"The supervisor ended:\n{last_lines(directory, 'supervisor')}")
         processes = status(directory)
         for name in sorted(name for name, process in processes.items() if process["state"] == "up"):
@@ -118,9 +152,10 @@ def down(directory: Path, report: Say = say) -> bool:
         os.kill(pid, signal.SIGTERM)
     deadline, killed = time.monotonic() + DOWN_TIMEOUT_SECONDS, False
     while True:
-        with contextlib.suppress(child.LockedError), child.hold(directory / "lock"):
-            clear_remains(directory)  # nothing, unless it was killed
-            return pid is not None
+        if supervisor_pid(directory) is None:
+            with contextlib.suppress(child.LockedError), child.hold(directory / "lock"):
+                clear_remains(directory)  # nothing, unless it was killed
+                return pid is not None
         if time.monotonic() > deadline:
             if killed or pid is None:
                 raise StackError(f"the stack in {directory} does not end; see {directory / 'logs' / 'supervisor.log'}")

@@ -58,9 +58,9 @@ class Stack:
         return f"127.0.0.1:{self.port(name)}"
 
     def target(self, service: str) -> str:
-        """What a gRPC client of this service dials: all its copies."""
+        """Where a service's copies are: `127.0.0.1:PORT`, or several of them with commas between."""
         names = (replica_name(service, number) for number in range(1, self.replicas + 1))
-        return f"ipv4:{','.join(self.address(f'{name}.grpc') for name in names)}"
+        return ",".join(self.address(f"{name}.grpc") for name in names)
 
     def database_url(self, role: str) -> str:
         """The connection string of a service's role, or of the owner (`dabir`)."""
@@ -69,6 +69,16 @@ class Stack:
     def secrets(self) -> dict[str, dict[str, str]]:
         """The passwords made at the first start: `postgres` by role, `s3` access_key and secret_key."""
         return json.loads(self.secrets_file.read_text(encoding="utf-8"))  # type: ignore[no-any-return]  # ours
+
+    @property
+    def pki(self) -> Path:
+        """The folder of the development PKI."""
+        return self.directory / "pki"
+
+    @property
+    def roots(self) -> Path:
+        """PEM: what everybody trusts here."""
+        return self.pki / "root.pem"
 
     @property
     def secrets_file(self) -> Path:

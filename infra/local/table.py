@@ -4,17 +4,59 @@ A row says how to start it, what must be up before, how one knows that it is rea
 start, and its ports. `supervisor.py` does the rest.
 """
 
+import os
 import signal
+import sys
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
 
-from infra.local import postgres, s3, temporal
+from infra.local import postgres, probe, s3, temporal
 from infra.local.child import Command
 from infra.local.process import Process
-from infra.local.stack import Stack
+from infra.local.settings import OPERATOR, WORKERS, config_file, identity_folder
+from infra.local.stack import SERVICES, Stack, StackError, replica_name
+
+_AFTER = {
+    "directory": ("postgres",),
+    "documents": ("postgres", "s3", "directory"),
+    "evidence": ("postgres", "directory"),
+    "notifications": ("postgres", "directory"),
+    "intake": ("postgres", "directory", "documents"),
+    WORKERS: ("temporal", "intake", "documents", "notifications", "evidence"),
+}
+"""What each of the hub's own needs up before it starts."""
 
 
-def table(stack: Stack) -> list[Process]:
-    """The processes of this stack."""
-    return [_postgres(stack), _s3(stack), _temporal(stack)]
+def table(stack: Stack, only: Collection[str] = ()) -> list[Process]:
+    """The processes of this stack; of those only `only` and what they need, if any are named. Raises StackError."""
+    copies = range(1, stack.replicas + 1)
+    rows = [_postgres(stack), _s3(stack), _temporal(stack)]
+    rows += [_service(stack, name, number) for name in SERVICES for number in copies]
+    rows += [_workers(stack, number) for number in copies]
+    rows = _landed(rows)
+    known = {row.name: row for row in rows}
+    if unknown := set(only) - known.keys():
+        raise StackError(f"there is no process {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
+    wanted, waiting = set[str](), list(only or known)
+    while waiting:
+        name = waiting.pop()
+        if name not in wanted:
+            wanted.add(name)
+            waiting += known[name].after
+    return [row for row in rows if row.name in wanted]
+
+
+def _landed(rows: list[Process]) -> list[Process]:
+    checkout = Path(__file__).parents[2]
+    missing = {name for name in SERVICES if not (checkout / "services" / name / "__main__.py").exists()}
+    if not (checkout / "workers" / "__main__.py").exists():
+        missing.add("workers")
+    return [
+        replace(row, after=tuple(name for name in row.after if name not in missing))
+        for row in rows
+        if row.name.removesuffix("-2") not in missing
+    ]
 
 
 def _postgres(stack: Stack) -> Process:
@@ -66,3 +108,34 @@ def _temporal(stack: Stack) -> Process:
         lock=directory / "lock",  # two servers start on one file without complaint
         state_file=temporal.database(directory),
     )
+
+
+def _service(stack: Stack, service: str, number: int) -> Process:
+    name, identity = replica_name(service, number), identity_folder(stack, OPERATOR)
+    address = stack.address(f"{name}.grpc")
+    return Process(
+        name=name,
+        command=lambda: _ours(f"services.{service}", stack, name),
+        after=_AFTER[service],
+        ready=lambda: probe.grpc_health(address, identity, stack.roots),
+        ports=(stack.port(f"{name}.grpc"), stack.port(f"{name}.metrics")),
+        stop_grace_seconds=20,  # calls that run are let finish
+    )
+
+
+def _workers(stack: Stack, number: int) -> Process:
+    name = replica_name(WORKERS, number)
+    return Process(
+        name=name,
+        command=lambda: _ours("workers", stack, name),
+        after=_AFTER[WORKERS],
+        ready=lambda: probe.metrics(stack.address(f"{name}.metrics")),
+        ports=(stack.port(f"{name}.metrics"),),
+        stop_grace_seconds=20,
+    )
+
+
+def _ours(module: str, stack: Stack, name: str) -> Command:
+    """One of the hub's own, with its configuration; what it writes is in its log at once."""
+    arguments = (sys.executable, "-m", module, str(config_file(stack, name)))
+    return Command(arguments, {**os.environ, "PYTHONUNBUFFERED": "1"})
