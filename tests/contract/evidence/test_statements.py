@@ -1,0 +1,97 @@
+"""EvidenceService through its real stubs."""
+
+import pytest
+
+from dabir.formats.statement import leaf_entry, verify_statement
+from tests.contract.evidence.harness import Evidence, Follower, listing, refusal
+
+
+async def test_each_party_sees_its_own_statements_and_nobody_elses(evidence: Evidence) -> None:
+    letter = await evidence.letter()
+    sent, received = await listing(evidence, "interior"), await listing(evidence, "bank")
+    assert [one.subject for one in sent.statements] == [letter]
+    assert [one.subject for one in received.statements] == [f"{letter}/deliveries/1", f"{letter}/deliveries/2"]
+    assert [one.position for one in [*sent.statements, *received.statements]] == [1, 2, 3]
+    for one in [*sent.statements, *received.statements]:
+        payload = verify_statement(one.jws, evidence.seal)
+        assert one.name == f"statements/{payload.jti}"
+        assert one.event in payload.events
+        assert len(leaf_entry(one.jws, one.salt)) == 32
+    assert not (await listing(evidence, "other")).statements
+
+
+async def test_a_parent_narrows_the_list_and_opens_nothing(evidence: Evidence) -> None:
+    first, second = await evidence.letter(), await evidence.letter()
+    for who, parent, subjects in (
+        ("bank", first, [f"{first}/deliveries/1", f"{first}/deliveries/2"]),
+        ("bank", f"{second}/deliveries/2", [f"{second}/deliveries/2"]),
+        ("interior", second, [second]),
+        ("interior", f"{second}/deliveries/2", []),
+        ("other", first, []),
+        ("other", f"{first}/deliveries/1", []),
+        ("other", "bodies/bank", []),
+    ):
+        found = await listing(evidence, who, parent=parent)
+        assert [one.subject for one in found.statements] == subjects, (who, parent)
+
+
+async def test_what_is_not_numbered_is_not_listed(evidence: Evidence) -> None:
+    await evidence.letter(numbered=False)
+    assert not (await listing(evidence, "interior")).statements
+    await evidence.number()
+    assert len((await listing(evidence, "interior")).statements) == 1
+
+
+async def test_pages_follow_one_another_without_gap_or_repeat(evidence: Evidence) -> None:
+    for _ in range(4):
+        await evidence.letter()
+    seen, token = [], ""
+    while True:
+        page = await listing(evidence, "bank", page_size=3, page_token=token)
+        seen += [one.position for one in page.statements]
+        token = page.next_page_token
+        if not token:
+            break
+        assert len(page.statements) == 3
+        await evidence.letter()  # what is stated meanwhile comes later, and moves nothing
+        if len(seen) > 20:
+            break
+    everything = await listing(evidence, "bank", page_size=10_000)
+    assert seen == [one.position for one in everything.statements][: len(seen)]
+    assert len(seen) > 8
+
+
+async def test_a_page_token_is_of_one_caller_and_one_query(evidence: Evidence) -> None:
+    letter = await evidence.letter()
+    token = (await listing(evidence, "bank", page_size=1)).next_page_token
+    assert token
+    for who, query in (
+        ("interior", {"page_token": token}),
+        ("bank", {"page_token": token, "parent": letter}),
+        ("bank", {"page_token": token[:-4]}),
+        ("bank", {"page_token": "a"}),
+    ):
+        wanted = ("INVALID_ARGUMENT", "PAGE_TOKEN_INVALID")
+        assert await refusal(listing(evidence, who, **query)) == wanted, query
+
+
+@pytest.mark.parametrize(
+    "parent", ["letters/x", "letters/x/deliveries/1", "bodies/", "books/bank/main/in/1405", "x'--"]
+)
+async def test_a_parent_of_no_kind_is_refused(evidence: Evidence, parent: str) -> None:
+    assert await refusal(listing(evidence, "bank", parent=parent)) == ("INVALID_ARGUMENT", "PARENT_INVALID")
+
+
+async def test_fields_beyond_their_limits_are_refused(evidence: Evidence) -> None:
+    for query in ({"page_size": -1}, {"parent": "l" * 121}, {"page_token": "t" * 1025}):
+        assert await refusal(listing(evidence, "bank", **query)) == ("INVALID_ARGUMENT", "REQUEST_INVALID"), query
+
+
+async def test_who_may_call_what(evidence: Evidence) -> None:
+    assert (await refusal(listing(evidence, "worker")))[0] == "PERMISSION_DENIED"
+    assert (await refusal(listing(evidence, "nobody")))[0] == "PERMISSION_DENIED"
+    assert (await refusal(listing(evidence, "unlisted")))[0] == "UNAUTHENTICATED"
+    for who in ("bank", "intake"):
+        async with Follower(evidence, "one", who=who) as stranger:
+            assert (await refusal(stranger.follow()))[0] == "PERMISSION_DENIED", who
+            assert (await refusal(stranger.advance(0, 0, lease="x")))[0] == "PERMISSION_DENIED", who
