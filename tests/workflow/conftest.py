@@ -1,0 +1,123 @@
+"""A small hub, a real Temporal, and the workers between them."""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
+
+from tests.conftest import Postgres, TemporalServer
+from tests.workflow.eventually import eventually
+from tests.workflow.small_hub import SmallHub, small_hub
+from workers.activities import Activities
+from workers.config import WorkerConfig
+from workers.follow import Follower
+from workers.reconcile import Reconciler
+from workers.start import workflow_id
+from workers.worker import letter_worker
+
+
+@pytest.fixture
+async def hub(fresh_postgres: Postgres) -> AsyncIterator[SmallHub]:
+    """A small hub of the test's own, with an empty ledger."""
+    urls = fresh_postgres.database_url("intake"), fresh_postgres.database_url("evidence")
+    async with small_hub(*urls) as running:
+        yield running
+
+
+@pytest.fixture
+async def temporal(temporal_server: TemporalServer) -> Client:
+    """A client of the hub's namespace."""
+    return await Client.connect(temporal_server.address, namespace=temporal_server.namespace)
+
+
+@pytest.fixture
+def config(temporal_server: TemporalServer) -> WorkerConfig:
+    """Settings of a worker, on a task queue of the test's own; the channels are given, so nothing of TLS is read."""
+    nowhere = Path("/nonexistent")
+    return WorkerConfig(
+        hub="log.dabir.example/1",
+        source="worker",
+        environment="development",
+        tls_certificate=nowhere,
+        tls_key=nowhere,
+        tls_roots=nowhere,
+        metrics_listen="",
+        temporal_target=temporal_server.address,
+        temporal_namespace=temporal_server.namespace,
+        intake_target="",
+        documents_target="",
+        notifications_target="",
+        evidence_target="",
+        task_queue=f"letters-{uuid.uuid4()}",
+        follow_retry_seconds=0.2,
+        stop_grace_seconds=1,
+    )
+
+
+class Line:
+    """Workers between a hub and Temporal: what a test does with them."""
+
+    def __init__(self, hub: SmallHub, temporal: Client, config: WorkerConfig) -> None:
+        self.hub, self.temporal, self.config = hub, temporal, config
+        self.reconciler = Reconciler(config, temporal, hub.channel)
+
+    def follower(self) -> Follower:
+        return Follower(self.config, self.temporal, self.hub.channel, self.hub.channel)
+
+    def run_of(self, letter: str) -> WorkflowHandle[Any, Any]:
+        return self.temporal.get_workflow_handle(workflow_id(letter))
+
+    async def attribute(self, letter: str, name: str) -> Any:
+        """A search attribute as the server has it; None where it has none."""
+        described = await self.run_of(letter).describe()
+        found = [pair.value for pair in described.typed_search_attributes if pair.key.name == name]
+        return found[0] if found else None
+
+    async def details(self, letter: str) -> str:
+        """The current details, as the UI asks for them."""
+        metadata = await self.run_of(letter).query("__temporal_workflow_metadata")
+        return str(metadata["currentDetails"])
+
+    async def shows(self, letter: str, **attributes: object) -> None:
+        """Wait until these search attributes have these values."""
+
+        async def shown() -> bool:
+            try:
+                return all([await self.attribute(letter, name) == value for name, value in attributes.items()])
+            except RPCError as error:
+                if error.status != RPCStatusCode.NOT_FOUND:
+                    raise
+                return False  # not started yet
+
+        await eventually(shown, f"{letter} shows {attributes}")
+
+    @contextlib.asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """A worker runs."""
+        channel = self.hub.channel
+        async with letter_worker(self.config, self.temporal, Activities(channel, channel, channel)):
+            yield
+
+    @contextlib.asynccontextmanager
+    async def following(self, followers: int = 1) -> AsyncIterator[None]:
+        """So many followers run."""
+        tasks = [asyncio.create_task(self.follower().run()) for _ in range(followers)]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            for task in tasks:
+                assert task.cancelled(), task.exception()
+
+
+@pytest.fixture
+def line(hub: SmallHub, temporal: Client, config: WorkerConfig) -> Line:
+    return Line(hub, temporal, config)

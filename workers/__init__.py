@@ -1,0 +1,6 @@
+"""The workers: the only room that knows Temporal.
+
+`letter` is the story of one letter; `plan` says what comes next in it, `show` what an operator sees of it, `step` how
+it calls the services, `activities` are those calls. `follow` tells workflows what the ledger says; `reconcile` starts
+what should run and does not.
+"""

@@ -1,0 +1,43 @@
+"""What an operator may order, and when it makes no sense: refused with a sentence before it is accepted."""
+
+from collections.abc import Sequence
+
+from temporalio.exceptions import ApplicationError
+
+from dabir.intake.v1.internal_service_pb2 import DeliveryPlan
+from dabir.workflow.v1.letter_pb2 import ResendNotification, RetryNow
+from workers.plan import awaits_acceptance, awaits_answer
+from workers.step import Waiting
+
+OPERATOR_MAX_CHARACTERS = 200
+REASON_MAX_CHARACTERS = 500
+
+
+def check_retry_now(order: RetryNow, waiting: Sequence[Waiting]) -> None:
+    """`waiting`: the steps it is about. Raises ApplicationError."""
+    _check_operator(order.operator, order.reason)
+    if not waiting:
+        about = order.delivery or "this letter"
+        raise _refused("NOTHING_WAITS", f"Nothing waits to be tried again about {about}: see the current details.")
+
+
+def check_resend_notification(order: ResendNotification, delivery: DeliveryPlan | None) -> None:
+    """`delivery`: the one it names, None if the letter has no such. Raises ApplicationError."""
+    _check_operator(order.operator, order.reason)
+    if delivery is None:
+        raise _refused("DELIVERY_NOT_FOUND", "The letter has no such delivery: name one as the current details do.")
+    if not awaits_acceptance(delivery) and not awaits_answer(delivery):
+        raise _refused("NOTHING_EXPECTED", f"Nothing is expected of the recipient of {order.delivery} now.")
+
+
+def _check_operator(operator: str, reason: str) -> None:
+    if not 1 <= len(operator) <= OPERATOR_MAX_CHARACTERS or not 1 <= len(reason) <= REASON_MAX_CHARACTERS:
+        raise _refused(
+            "OPERATOR_AND_REASON_NEEDED",
+            f"Say who asks (operator, 1 to {OPERATOR_MAX_CHARACTERS} characters) and why (reason, 1 to "
+            f"{REASON_MAX_CHARACTERS}): both are stated in the ledger.",
+        )
+
+
+def _refused(reason: str, sentence: str) -> ApplicationError:
+    return ApplicationError(sentence, type=reason, non_retryable=True)
