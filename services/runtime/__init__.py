@@ -36,5 +36,5 @@ A service's `__main__.py` is configuration → pool → server, nothing else:
 | `channel` | `open_channel` to a neighbour, `reason_of` its errors |
 | `server` | `run`, `serve`, `Server`, `Service` |
 | `metrics`, `logs` | Prometheus figures, JSON lines |
-| `ledger` | open chains → sign → append |
+| `seals`, `ledger` | `open_ledger`; open chains → sign → append |
 """

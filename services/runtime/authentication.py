@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -116,7 +116,7 @@ class Authentication:
 
     def __init__(self, config: ServiceConfig, resolver: Resolver) -> None:
         self._config, self._resolver = config, resolver
-        issuers = read_certificates(config.tls_service_issuers or config.tls_roots)
+        issuers = read_certificates(config.tls_service_issuers) if config.tls_service_issuers else None
         # A certificate is read once, not once per call.
         self._read = lru_cache(maxsize=_CACHE_MAX_CERTIFICATES)(lambda pem: _presented(pem, issuers))
 
@@ -154,7 +154,7 @@ def read_certificates(path: Path) -> list[x509.Certificate]:
     return x509.load_pem_x509_certificates(path.read_bytes())
 
 
-def _presented(pem: bytes, service_issuers: Sequence[x509.Certificate]) -> _Presented:
+def _presented(pem: bytes, service_issuers: Sequence[x509.Certificate] | None) -> _Presented:
     certificate = x509.load_pem_x509_certificate(pem)
     return _Presented(
         certificate.fingerprint(hashes.SHA256()),
@@ -163,17 +163,16 @@ def _presented(pem: bytes, service_issuers: Sequence[x509.Certificate]) -> _Pres
     )
 
 
-def _service(certificate: x509.Certificate, issuers: Collection[x509.Certificate]) -> str:
-    """The service the certificate names, "" where it names none. Only the hub's own CA may name one."""
+def _service(certificate: x509.Certificate, issuers: Sequence[x509.Certificate] | None) -> str:
+    """The service the certificate names, "" where it names none. Only `issuers` may name one; None: every root."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return ""
     uris = names.get_values_for_type(x509.UniformResourceIdentifier)
     services = [uri.removeprefix(SERVICE_URN) for uri in uris if uri.startswith(SERVICE_URN)]
-    if len(services) != 1 or not any(_issued(certificate, issuer) for issuer in issuers):
-        return ""
-    return services[0]
+    trusted = issuers is None or any(_issued(certificate, issuer) for issuer in issuers)
+    return services[0] if trusted and len(services) == 1 else ""
 
 
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:

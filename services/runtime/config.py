@@ -70,7 +70,9 @@ class ServiceConfig(ProcessConfig):
     services: tuple[str, ...] = ()
     """The proto services to serve, e.g. `dabir.intake.v1.SenderService`; none named means all of them."""
     tls_service_issuers: Path | None = None
-    """PEM: the hub's CA, which alone may issue `urn:dabir:service:…` certificates; `tls_roots` where not given."""
+    """PEM: the hub's CA, the direct and only issuer of `urn:dabir:service:…` certificates. Not given: every root's word
+    is taken for it, which is right only where all roots are the hub's own.
+    """
     seal_certificate: Path | None = None
     """PEM: the certificate of this service's seal, then its issuers without the root."""
     seal_key: Path | None = None

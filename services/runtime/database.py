@@ -52,7 +52,8 @@ def _session_settings(config: ServiceConfig) -> str:
         "lock_timeout": config.database_lock_timeout_seconds,
         "idle_in_transaction_session_timeout": config.database_idle_in_transaction_seconds,
     }
-    return " ".join(f"-c {name}={int(value * 1000)}" for name, value in seconds.items())
+    settings = [f"-c {name}={int(value * 1000)}" for name, value in seconds.items()]
+    return " ".join([*settings, "-c timezone=UTC"])
 
 
 async def _check_schema(conninfo: str, config: ServiceConfig) -> None:

@@ -70,7 +70,8 @@ class BadFormat(InvalidArgument):
     reason = "BAD_FORMAT"
 
     def __init__(self, error: FormatError) -> None:
-        super().__init__(str(error), field_violations=[FieldViolation(error.path, str(error))], path=error.path)
+        violations = [FieldViolation(error.path, str(error))] if error.path else []
+        super().__init__(str(error), field_violations=violations)
         self.reason = error.reason  # type: ignore[misc]  # the one class whose reason is its instance's
 
 

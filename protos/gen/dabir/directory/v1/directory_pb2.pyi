@@ -235,7 +235,7 @@ class Certificate(_message.Message):
 
     @_builtins.property
     def revoked_at(self) -> _timestamp_pb2.Timestamp:
-        """Absent while it is not revoked."""
+        """Since when it is revoked, here or by its issuer's list, whichever is earlier; absent while it is not."""
 
     @_builtins.property
     def added_at(self) -> _timestamp_pb2.Timestamp:
@@ -637,7 +637,9 @@ class RevokeCertificateRequest(_message.Message):
     sha256: _builtins.bytes
     """SHA-256 of its DER: 32 bytes."""
     reason: _builtins.str
-    """Why, for the record; 1 to 500 characters."""
+    """Why: a code of RFC 5280 §5.3.1 in UPPER_SNAKE, e.g. KEY_COMPROMISE, SUPERSEDED, CESSATION_OF_OPERATION. It is
+    stated.
+    """
     def __init__(
         self,
         *,
@@ -715,7 +717,9 @@ class ResolveCertificateResponse(_message.Message):
 
     @_builtins.property
     def crls(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
-        """The CRL in force of each issuer in the chain, DER, leaf's issuer first, the root's last."""
+        """The CRL in force of each issuer in the chain, DER, leaf's issuer first, the root's last. An issuer of which the hub
+        has none in force is left out: what needs it is then not to be relied on.
+        """
 
     def __init__(
         self,

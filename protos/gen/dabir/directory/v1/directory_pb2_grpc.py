@@ -76,14 +76,15 @@ class DirectoryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListOffices(self, request, context):
-        """The offices of one body, or of all, by name.
+        """The offices of one body, or of all, by name. NOT_FOUND (BODY_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetCertificates(self, request, context):
-        """The certificates of a body, revoked ones included, or of one of the hub's services.
+        """The certificates of a body, revoked ones included, or of one of the hub's services. NOT_FOUND (BODY_NOT_FOUND,
+        SERVICE_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -280,21 +281,28 @@ class DirectoryInternalServiceServicer:
     """
 
     def CreateBody(self, request, context):
-        """Makes a body. The same name and content again gives the stored answer; other content ALREADY_EXISTS.
+        """Makes a body. The same name and content again gives the stored answer; other content ALREADY_EXISTS
+        (BODY_ALREADY_EXISTS). INVALID_ARGUMENT (TIME_ZONE_UNKNOWN, and the reasons of strict text).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateOffice(self, request, context):
-        """Makes an office of a body. Idempotent like CreateBody.
+        """Makes an office of a body. Idempotent like CreateBody (OFFICE_ALREADY_EXISTS). NOT_FOUND (BODY_NOT_FOUND),
+        INVALID_ARGUMENT (NUMBER_PATTERN_INVALID).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AddCertificate(self, request, context):
-        """Lists a certificate for a body and states `certificate-added`. Idempotent by the certificate's digest.
+        """Lists a certificate for a body and states `certificate-added` in the body's chain; a hub service's seal is listed
+        without a statement. Idempotent by the certificate's digest; for another owner, other roles or other issuers
+        ALREADY_EXISTS (CERTIFICATE_ALREADY_LISTED). Its chain must end in a configured root and be in force, and no
+        revocation list may name it: INVALID_ARGUMENT (CERTIFICATE_MALFORMED, PURPOSE_NOT_ALLOWED, ROLES_NOT_ALLOWED,
+        ROLES_MISSING, DEVELOPMENT_CERTIFICATE, and the reasons of docs/formats.md, "Certificates"). NOT_FOUND
+        (BODY_NOT_FOUND, SERVICE_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -302,6 +310,7 @@ class DirectoryInternalServiceServicer:
 
     def RevokeCertificate(self, request, context):
         """Ends a certificate's validity here and states `certificate-revoked`. A second call gives the first's outcome.
+        NOT_FOUND (CERTIFICATE_NOT_LISTED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

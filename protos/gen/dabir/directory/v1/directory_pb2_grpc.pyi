@@ -38,9 +38,11 @@ class DirectoryServiceStub:
     ListBodies: _grpc.UnaryUnaryMultiCallable[_directory_pb2.ListBodiesRequest, _directory_pb2.ListBodiesResponse]
     """All bodies, by name."""
     ListOffices: _grpc.UnaryUnaryMultiCallable[_directory_pb2.ListOfficesRequest, _directory_pb2.ListOfficesResponse]
-    """The offices of one body, or of all, by name."""
+    """The offices of one body, or of all, by name. NOT_FOUND (BODY_NOT_FOUND)."""
     GetCertificates: _grpc.UnaryUnaryMultiCallable[_directory_pb2.GetCertificatesRequest, _directory_pb2.GetCertificatesResponse]
-    """The certificates of a body, revoked ones included, or of one of the hub's services."""
+    """The certificates of a body, revoked ones included, or of one of the hub's services. NOT_FOUND (BODY_NOT_FOUND,
+    SERVICE_NOT_FOUND).
+    """
 
 @_typing.type_check_only
 class DirectoryServiceAsyncStub(DirectoryServiceStub):
@@ -52,9 +54,11 @@ class DirectoryServiceAsyncStub(DirectoryServiceStub):
     ListBodies: _aio.UnaryUnaryMultiCallable[_directory_pb2.ListBodiesRequest, _directory_pb2.ListBodiesResponse]  # type: ignore[assignment]
     """All bodies, by name."""
     ListOffices: _aio.UnaryUnaryMultiCallable[_directory_pb2.ListOfficesRequest, _directory_pb2.ListOfficesResponse]  # type: ignore[assignment]
-    """The offices of one body, or of all, by name."""
+    """The offices of one body, or of all, by name. NOT_FOUND (BODY_NOT_FOUND)."""
     GetCertificates: _aio.UnaryUnaryMultiCallable[_directory_pb2.GetCertificatesRequest, _directory_pb2.GetCertificatesResponse]  # type: ignore[assignment]
-    """The certificates of a body, revoked ones included, or of one of the hub's services."""
+    """The certificates of a body, revoked ones included, or of one of the hub's services. NOT_FOUND (BODY_NOT_FOUND,
+    SERVICE_NOT_FOUND).
+    """
 
 class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
     """For every caller whose certificate is listed."""
@@ -81,7 +85,7 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _directory_pb2.ListOfficesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_directory_pb2.ListOfficesResponse, _abc.Awaitable[_directory_pb2.ListOfficesResponse]]:
-        """The offices of one body, or of all, by name."""
+        """The offices of one body, or of all, by name. NOT_FOUND (BODY_NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def GetCertificates(
@@ -89,7 +93,9 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _directory_pb2.GetCertificatesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_directory_pb2.GetCertificatesResponse, _abc.Awaitable[_directory_pb2.GetCertificatesResponse]]:
-        """The certificates of a body, revoked ones included, or of one of the hub's services."""
+        """The certificates of a body, revoked ones included, or of one of the hub's services. NOT_FOUND (BODY_NOT_FOUND,
+        SERVICE_NOT_FOUND).
+        """
 
 def add_DirectoryServiceServicer_to_server(servicer: DirectoryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
@@ -101,13 +107,25 @@ class DirectoryInternalServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> DirectoryInternalServiceAsyncStub: ...
     CreateBody: _grpc.UnaryUnaryMultiCallable[_directory_pb2.CreateBodyRequest, _directory_pb2.CreateBodyResponse]
-    """Makes a body. The same name and content again gives the stored answer; other content ALREADY_EXISTS."""
+    """Makes a body. The same name and content again gives the stored answer; other content ALREADY_EXISTS
+    (BODY_ALREADY_EXISTS). INVALID_ARGUMENT (TIME_ZONE_UNKNOWN, and the reasons of strict text).
+    """
     CreateOffice: _grpc.UnaryUnaryMultiCallable[_directory_pb2.CreateOfficeRequest, _directory_pb2.CreateOfficeResponse]
-    """Makes an office of a body. Idempotent like CreateBody."""
+    """Makes an office of a body. Idempotent like CreateBody (OFFICE_ALREADY_EXISTS). NOT_FOUND (BODY_NOT_FOUND),
+    INVALID_ARGUMENT (NUMBER_PATTERN_INVALID).
+    """
     AddCertificate: _grpc.UnaryUnaryMultiCallable[_directory_pb2.AddCertificateRequest, _directory_pb2.AddCertificateResponse]
-    """Lists a certificate for a body and states `certificate-added`. Idempotent by the certificate's digest."""
+    """Lists a certificate for a body and states `certificate-added` in the body's chain; a hub service's seal is listed
+    without a statement. Idempotent by the certificate's digest; for another owner, other roles or other issuers
+    ALREADY_EXISTS (CERTIFICATE_ALREADY_LISTED). Its chain must end in a configured root and be in force, and no
+    revocation list may name it: INVALID_ARGUMENT (CERTIFICATE_MALFORMED, PURPOSE_NOT_ALLOWED, ROLES_NOT_ALLOWED,
+    ROLES_MISSING, DEVELOPMENT_CERTIFICATE, and the reasons of docs/formats.md, "Certificates"). NOT_FOUND
+    (BODY_NOT_FOUND, SERVICE_NOT_FOUND).
+    """
     RevokeCertificate: _grpc.UnaryUnaryMultiCallable[_directory_pb2.RevokeCertificateRequest, _directory_pb2.RevokeCertificateResponse]
-    """Ends a certificate's validity here and states `certificate-revoked`. A second call gives the first's outcome."""
+    """Ends a certificate's validity here and states `certificate-revoked`. A second call gives the first's outcome.
+    NOT_FOUND (CERTIFICATE_NOT_LISTED).
+    """
     ResolveCertificate: _grpc.UnaryUnaryMultiCallable[_directory_pb2.ResolveCertificateRequest, _directory_pb2.ResolveCertificateResponse]
     """Whose certificate this is, its chain and the CRL in force. NOT_FOUND (CERTIFICATE_NOT_LISTED)."""
     ResolveOffices: _grpc.UnaryUnaryMultiCallable[_directory_pb2.ResolveOfficesRequest, _directory_pb2.ResolveOfficesResponse]
@@ -119,13 +137,25 @@ class DirectoryInternalServiceAsyncStub(DirectoryInternalServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateBody: _aio.UnaryUnaryMultiCallable[_directory_pb2.CreateBodyRequest, _directory_pb2.CreateBodyResponse]  # type: ignore[assignment]
-    """Makes a body. The same name and content again gives the stored answer; other content ALREADY_EXISTS."""
+    """Makes a body. The same name and content again gives the stored answer; other content ALREADY_EXISTS
+    (BODY_ALREADY_EXISTS). INVALID_ARGUMENT (TIME_ZONE_UNKNOWN, and the reasons of strict text).
+    """
     CreateOffice: _aio.UnaryUnaryMultiCallable[_directory_pb2.CreateOfficeRequest, _directory_pb2.CreateOfficeResponse]  # type: ignore[assignment]
-    """Makes an office of a body. Idempotent like CreateBody."""
+    """Makes an office of a body. Idempotent like CreateBody (OFFICE_ALREADY_EXISTS). NOT_FOUND (BODY_NOT_FOUND),
+    INVALID_ARGUMENT (NUMBER_PATTERN_INVALID).
+    """
     AddCertificate: _aio.UnaryUnaryMultiCallable[_directory_pb2.AddCertificateRequest, _directory_pb2.AddCertificateResponse]  # type: ignore[assignment]
-    """Lists a certificate for a body and states `certificate-added`. Idempotent by the certificate's digest."""
+    """Lists a certificate for a body and states `certificate-added` in the body's chain; a hub service's seal is listed
+    without a statement. Idempotent by the certificate's digest; for another owner, other roles or other issuers
+    ALREADY_EXISTS (CERTIFICATE_ALREADY_LISTED). Its chain must end in a configured root and be in force, and no
+    revocation list may name it: INVALID_ARGUMENT (CERTIFICATE_MALFORMED, PURPOSE_NOT_ALLOWED, ROLES_NOT_ALLOWED,
+    ROLES_MISSING, DEVELOPMENT_CERTIFICATE, and the reasons of docs/formats.md, "Certificates"). NOT_FOUND
+    (BODY_NOT_FOUND, SERVICE_NOT_FOUND).
+    """
     RevokeCertificate: _aio.UnaryUnaryMultiCallable[_directory_pb2.RevokeCertificateRequest, _directory_pb2.RevokeCertificateResponse]  # type: ignore[assignment]
-    """Ends a certificate's validity here and states `certificate-revoked`. A second call gives the first's outcome."""
+    """Ends a certificate's validity here and states `certificate-revoked`. A second call gives the first's outcome.
+    NOT_FOUND (CERTIFICATE_NOT_LISTED).
+    """
     ResolveCertificate: _aio.UnaryUnaryMultiCallable[_directory_pb2.ResolveCertificateRequest, _directory_pb2.ResolveCertificateResponse]  # type: ignore[assignment]
     """Whose certificate this is, its chain and the CRL in force. NOT_FOUND (CERTIFICATE_NOT_LISTED)."""
     ResolveOffices: _aio.UnaryUnaryMultiCallable[_directory_pb2.ResolveOfficesRequest, _directory_pb2.ResolveOfficesResponse]  # type: ignore[assignment]
@@ -140,7 +170,9 @@ class DirectoryInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _directory_pb2.CreateBodyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_directory_pb2.CreateBodyResponse, _abc.Awaitable[_directory_pb2.CreateBodyResponse]]:
-        """Makes a body. The same name and content again gives the stored answer; other content ALREADY_EXISTS."""
+        """Makes a body. The same name and content again gives the stored answer; other content ALREADY_EXISTS
+        (BODY_ALREADY_EXISTS). INVALID_ARGUMENT (TIME_ZONE_UNKNOWN, and the reasons of strict text).
+        """
 
     @_abc_1.abstractmethod
     def CreateOffice(
@@ -148,7 +180,9 @@ class DirectoryInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _directory_pb2.CreateOfficeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_directory_pb2.CreateOfficeResponse, _abc.Awaitable[_directory_pb2.CreateOfficeResponse]]:
-        """Makes an office of a body. Idempotent like CreateBody."""
+        """Makes an office of a body. Idempotent like CreateBody (OFFICE_ALREADY_EXISTS). NOT_FOUND (BODY_NOT_FOUND),
+        INVALID_ARGUMENT (NUMBER_PATTERN_INVALID).
+        """
 
     @_abc_1.abstractmethod
     def AddCertificate(
@@ -156,7 +190,13 @@ class DirectoryInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _directory_pb2.AddCertificateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_directory_pb2.AddCertificateResponse, _abc.Awaitable[_directory_pb2.AddCertificateResponse]]:
-        """Lists a certificate for a body and states `certificate-added`. Idempotent by the certificate's digest."""
+        """Lists a certificate for a body and states `certificate-added` in the body's chain; a hub service's seal is listed
+        without a statement. Idempotent by the certificate's digest; for another owner, other roles or other issuers
+        ALREADY_EXISTS (CERTIFICATE_ALREADY_LISTED). Its chain must end in a configured root and be in force, and no
+        revocation list may name it: INVALID_ARGUMENT (CERTIFICATE_MALFORMED, PURPOSE_NOT_ALLOWED, ROLES_NOT_ALLOWED,
+        ROLES_MISSING, DEVELOPMENT_CERTIFICATE, and the reasons of docs/formats.md, "Certificates"). NOT_FOUND
+        (BODY_NOT_FOUND, SERVICE_NOT_FOUND).
+        """
 
     @_abc_1.abstractmethod
     def RevokeCertificate(
@@ -164,7 +204,9 @@ class DirectoryInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _directory_pb2.RevokeCertificateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_directory_pb2.RevokeCertificateResponse, _abc.Awaitable[_directory_pb2.RevokeCertificateResponse]]:
-        """Ends a certificate's validity here and states `certificate-revoked`. A second call gives the first's outcome."""
+        """Ends a certificate's validity here and states `certificate-revoked`. A second call gives the first's outcome.
+        NOT_FOUND (CERTIFICATE_NOT_LISTED).
+        """
 
     @_abc_1.abstractmethod
     def ResolveCertificate(

@@ -1,0 +1,1 @@
+"""Bodies, their offices, their certificates and what each may be used for."""
