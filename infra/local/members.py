@@ -119,7 +119,7 @@ def _profile(stack: Stack, member: Member, keys: Keys) -> dict[str, Any]:
         "time_zone": TIME_ZONE,
         "language": "fa",
         "journal": "journal",
-        "services": {name: stack.target(name) for name in SERVICES} | {"server_name": "localhost"},
+        "services": {name: ",".join(stack.addresses(name)) for name in SERVICES} | {"server_name": "localhost"},
         "tls": pair(keys.tls),
         "sign": [pair(found) for found in keys.sign],
         "seal": pair(keys.seal),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dabir.formats.events import EVENT_FIELDS
-from infra.local import temporal
+from infra.local import s3, temporal
 from infra.local.pki import DevelopmentPki
 from infra.local.stack import SERVICES, Stack, replica_name, write
 from services.runtime.access import callers_of
@@ -15,6 +15,7 @@ HUB = "log.dabir.example/1"
 """The local hub's name, `iss` of its statements."""
 WORKERS = "workers"
 OPERATOR = "operator"
+DEMO_DEFINITIONS = Path(__file__).resolve().parents[1] / "demo" / "definitions"
 
 
 def identity_folder(stack: Stack, service: str) -> Path:
@@ -87,25 +88,36 @@ def directory_file(stack: Stack) -> Path:
 
 
 def _directory(stack: Stack) -> dict[str, Any]:
-    return {}
+    return {"certificate_roots": stack.roots, "crl_folder": stack.crls, "seed_file": directory_file(stack)}
 
 
 def _documents(stack: Stack) -> dict[str, Any]:
-    return {
-        "directory_target": stack.target("directory"),
+    return _targets(stack, "directory") | {
+        "s3_endpoint": stack.address("s3.s3"),
+        "s3_access_key": stack.secrets()["s3"]["access_key"],
+        "s3_secret_key_file": _s3_secret_file(stack),
+        "s3_bucket": s3.BUCKET,
+        "s3_tls": False,
     }
 
 
 def _intake(stack: Stack) -> dict[str, Any]:
-    return {"directory_target": stack.target("directory"), "documents_target": stack.target("documents")}
+    folders = {"signing_roots": stack.roots, "definition_folders": [DEMO_DEFINITIONS]}
+    return _targets(stack, "directory", "documents") | folders
 
 
 def _evidence(stack: Stack) -> dict[str, Any]:
-    return {"directory_target": stack.target("directory")}
+    return _targets(stack, "directory")
 
 
 def _notifications(stack: Stack) -> dict[str, Any]:
-    return {"directory_target": stack.target("directory")}
+    # The demo's and the tests' receivers are on this machine, where nothing may call otherwise.
+    return _targets(stack, "directory") | {"outgoing_allowed_networks": ["127.0.0.0/8"]}
+
+
+def _targets(stack: Stack, *services: str) -> dict[str, str]:
+    """The addresses of neighbours; gRPC takes all copies of one in one name."""
+    return {f"{name}_target": f"ipv4:{','.join(stack.addresses(name))}" for name in services}
 
 
 _OWN: Mapping[str, Callable[[Stack], dict[str, Any]]] = {
@@ -119,8 +131,7 @@ _OWN: Mapping[str, Callable[[Stack], dict[str, Any]]] = {
 
 
 def _workers(stack: Stack) -> dict[str, Any]:
-    targets = {f"{name}_target": stack.target(name) for name in ("intake", "documents", "notifications", "evidence")}
-    return targets | {
+    return _targets(stack, "intake", "documents", "notifications", "evidence") | {
         "temporal_target": stack.address("temporal.frontend"),
         "temporal_namespace": temporal.NAMESPACE,
     }

@@ -57,10 +57,9 @@ class Stack:
         """`127.0.0.1:PORT` of one of PORT_NAMES."""
         return f"127.0.0.1:{self.port(name)}"
 
-    def target(self, service: str) -> str:
-        """Where a service's copies are: `127.0.0.1:PORT`, or several of them with commas between."""
-        names = (replica_name(service, number) for number in range(1, self.replicas + 1))
-        return ",".join(self.address(f"{name}.grpc") for name in names)
+    def addresses(self, service: str) -> list[str]:
+        """The gRPC addresses of all copies of a service."""
+        return [self.address(f"{replica_name(service, number)}.grpc") for number in range(1, self.replicas + 1)]
 
     def database_url(self, role: str) -> str:
         """The connection string of a service's role, or of the owner (`dabir`)."""
@@ -79,6 +78,11 @@ class Stack:
     def roots(self) -> Path:
         """PEM: what everybody trusts here."""
         return self.pki / "root.pem"
+
+    @property
+    def crls(self) -> Path:
+        """The folder of the revocation lists in force, one PEM file for each issuer."""
+        return self.pki / "crls"
 
     @property
     def secrets_file(self) -> Path:
