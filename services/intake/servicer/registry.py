@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from dabir.formats.signer import FileSigner, load_certificates
+from dabir.formats.signer import load_certificates
 from services.intake.config import IntakeConfig
 from services.intake.domain import definition as definitions
 from services.intake.domain.definition import Definition, Definitions
@@ -14,6 +14,7 @@ from services.intake.store import definitions as stored_definitions
 from services.runtime.config import StartRefused
 from services.runtime.database import Pool
 from services.runtime.ledger import Ledger
+from services.runtime.seals import open_ledger
 
 OWN_DEFINITIONS = Path(__file__).parent.parent / "definitions"
 
@@ -45,17 +46,14 @@ class Registry:
 
 async def open_registry(config: IntakeConfig, pool: Pool, directory: Directory, documents: Documents) -> Registry:
     """Read definitions, roots and seal. Raises StartRefused with what is wrong with them."""
-    if config.seal_key is None or config.seal_certificate is None:
-        raise StartRefused("seal_certificate and seal_key are missing: intake states what it registers.")
     try:
-        signer = FileSigner(config.seal_key, config.seal_certificate)
         roots = load_certificates(config.signing_roots)
     except (OSError, ValueError) as error:
-        raise StartRefused(f"The seal or signing_roots cannot be read: {error}.") from error
+        raise StartRefused(f"signing_roots does not do: {error}.") from error
     return Registry(
         hub=config.hub,
         pool=pool,
-        ledger=Ledger(hub=config.hub, source=config.source, signer=signer),
+        ledger=open_ledger(config),
         definitions=await load_definitions(pool, (OWN_DEFINITIONS, *config.definition_folders)),
         trust=Trust(tuple(roots), development=config.environment == "development"),
         directory=directory,
