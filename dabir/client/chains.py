@@ -57,8 +57,9 @@ def gaps(
     """Where chains do not hold, walking on from `known` heads; a chain not in `known` must begin at 1.
 
     `first_digests`: by delivery or by letter, the digest of the letter's SubmissionAcceptance, which a delivery's first
-    statement must name; where a letter's own chain begins among the statements it is taken from there. `judged` says which chains to look at:
-    one of which only a part is shown to the caller (another body's book) would seem to have gaps.
+    statement must name; where a letter's own chain begins among the statements it is taken from there. `judged` says
+    which chains to look at: one of which only a part is shown to the caller (another body's book) would seem to have
+    gaps.
     """
     known = known or {}
     by_chain = _places(statements)

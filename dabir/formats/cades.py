@@ -99,7 +99,7 @@ def _attribute(kind: str, value: Any) -> Any:
 def _time(instant: datetime.datetime) -> Any:
     """UTCTime until 2049, GeneralizedTime after (RFC 5652 §11.3)."""
     instant = instant.astimezone(datetime.UTC).replace(microsecond=0)
-    return cms.Time({"utc_time" if instant.year < 2050 else "general_time": instant})
+    return cms.Time({"utc_time" if instant.year < 2050 else "generalized_time": instant})
 
 
 def _signing_certificate(leaf: Any) -> Any:
@@ -139,7 +139,7 @@ def read_signature(file: bytes) -> SignatureFile:
         return _read(file)
     except FormatError:
         raise
-    except asn1.ERRORS as error:
+    except (*asn1.ERRORS, x509.InvalidVersion) as error:
         message = f"is no CMS signature that can be read ({type(error).__name__}); make a detached CAdES-B one"
         raise FormatError("BAD_SIGNATURE_FILE", message) from None
 

@@ -31,6 +31,15 @@ MAX_EVENTS = 64
 # A leaf, at most three intermediates and a root.
 MAX_CHAIN = 5
 
+# What cryptography raises, lazily, on certificates and lists that it parsed but cannot make sense of.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 _HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 _UNDERSTOOD = frozenset(
     {
@@ -126,7 +135,7 @@ def _extension(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> byt
         value = certificate.extensions.get_extension_for_oid(oid).value
     except x509.ExtensionNotFound:
         return None
-    except (ValueError, x509.DuplicateExtension) as error:
+    except _UNREADABLE as error:
         raise CertificateError("BAD_EXTENSION", f"the certificate's extensions cannot be read: {error}") from None
     return cast(x509.UnrecognizedExtension, value).value
 
@@ -141,7 +150,10 @@ def _own_text(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str:
         text = ""
     if not 0 < len(text) <= MAX_POSITION_CHARACTERS or core.UTF8String(text).dump() != value:
         raise CertificateError("BAD_EXTENSION", f"the certificate's extension {oid.dotted_string} is damaged")
-    check_text(text, "certificate")
+    try:
+        check_text(text)
+    except FormatError as error:
+        raise CertificateError("BAD_EXTENSION", f"the certificate's extension {oid.dotted_string} {error}") from None
     return text
 
 
@@ -187,9 +199,7 @@ def _issued(certificate: x509.Certificate, issuer: x509.Certificate, certificate
         constraints = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
         usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value
         certificate.verify_directly_issued_by(issuer)
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    except (ValueError, TypeError):
+    except (x509.ExtensionNotFound, InvalidSignature, *_UNREADABLE):
         return False
     deep_enough = constraints.path_length is None or constraints.path_length >= certificates_between
     return constraints.ca and usage.key_cert_sign and deep_enough
@@ -207,7 +217,7 @@ def _check_usable(certificate: x509.Certificate, at: datetime.datetime) -> None:
         public_key(certificate)
         weak = not isinstance(certificate.signature_hash_algorithm, _HASHES)
         unknown = {e.oid for e in certificate.extensions if e.critical} - _UNDERSTOOD
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+    except _UNREADABLE as error:
         raise CertificateError("WEAK_KEY", f"the certificate of {name}: {error}") from None
     if weak:
         raise CertificateError("WEAK_KEY", f"the certificate of {name} is signed with less than SHA-256")
@@ -239,7 +249,7 @@ def is_current(crl: x509.CertificateRevocationList, issuer: x509.Certificate, at
     try:
         signed = crl.issuer == issuer.subject and crl.is_signature_valid(public_key(issuer))
         narrowed = any(extension.critical for extension in crl.extensions)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except _UNREADABLE:
         return False
     ends = crl.next_update_utc
     return signed and not narrowed and ends is not None and crl.last_update_utc <= at <= ends

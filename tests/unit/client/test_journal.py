@@ -1,0 +1,99 @@
+"""What was signed stands in the journal whole before it is sent, or not at all."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from dabir.client.journal import Journal, LetterEntry
+from dabir.intake.v1.sender_service_pb2 import SubmitLetterResponse
+
+
+def written(journal: Journal, folder: Path) -> LetterEntry:
+    """A letter with one document and two signatures."""
+    page = folder / "page.pdf"
+    page.write_bytes(b"%PDF-1.7 a page")
+    letter_uuid = str(uuid.uuid4())
+    with journal.new_letter(letter_uuid) as draft:
+        stored = draft.add_document(1, page)
+        assert (stored.size_bytes, stored.sha256) == (15, hashlib.sha256(b"%PDF-1.7 a page").digest())
+        draft.add_manifest(b"{}", [b"first", b"second"], ["documents/one"])
+    page.write_bytes(b"changed after it was signed")
+    entry = journal.letter(f"letters/{letter_uuid}")
+    assert entry is not None
+    return entry
+
+
+def test_a_letter_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    entry = written(Journal(tmp_path / "journal"), tmp_path)
+    again = Journal(tmp_path / "journal").unsettled()
+    assert again == [entry]
+    assert (entry.manifest, entry.signatures, entry.documents) == (b"{}", [b"first", b"second"], ["documents/one"])
+    assert entry.document_file(1).read_bytes() == b"%PDF-1.7 a page"
+
+
+def test_a_letter_that_could_not_be_written_is_not_there(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    with pytest.raises(FileNotFoundError), journal.new_letter(str(uuid.uuid4())) as draft:
+        draft.add_document(1, tmp_path / "none.pdf")
+    assert journal.letters() == []
+    assert list((tmp_path / "letters").iterdir()) == []
+
+
+def test_an_answer_settles_a_letter_and_frees_the_disk(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    entry = written(journal, tmp_path)
+    answer = SubmitLetterResponse()
+    answer.letter.name = entry.letter
+    entry.settle_registered(answer)
+    assert entry.registered == answer
+    assert journal.unsettled() == []
+    assert not entry.document_file(1).exists()
+    assert entry.manifest == b"{}"
+
+
+def test_a_refusal_settles_a_letter(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    written(journal, tmp_path).settle_refused("WRONG_HUB", "another hub")
+    assert journal.unsettled() == []
+
+
+def test_the_first_receipt_stands(tmp_path: Path) -> None:
+    journal, delivery = Journal(tmp_path), f"letters/{uuid.uuid4()}/deliveries/3"
+    assert journal.receipt(delivery, "ACCEPTED") is None
+    first = journal.add_receipt(delivery, "ACCEPTED", b"first", b"signature")
+    second = journal.add_receipt(delivery, "ACCEPTED", b"second", b"signature")
+    assert first.receipt == second.receipt == b"first"
+    assert journal.receipt(delivery, "REFUSED") is None
+
+
+KILLED = """
+import os, sys, signal
+from pathlib import Path
+from dabir.client.journal import Journal
+folder, letter = Path(sys.argv[1]), sys.argv[2]
+with Journal(folder).new_letter(letter) as draft:
+    draft.add_document(1, folder / "page.pdf")
+    draft.add_manifest(b"{}", [b"signature"], ["documents/one"])
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_kill_before_the_rename_leaves_no_letter(tmp_path: Path) -> None:
+    (tmp_path / "page.pdf").write_bytes(b"page")
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), str(uuid.uuid4())], check=False)
+    assert done.returncode == -signal.SIGKILL
+    journal = Journal(tmp_path)
+    assert journal.unsettled() == []
+    half_made = list((tmp_path / "letters").glob(".new-*"))
+    assert len(half_made) == 1
+    day_before_yesterday = time.time() - 2 * 86_400
+    os.utime(half_made[0], (day_before_yesterday, day_before_yesterday))
+    assert journal.unsettled() == []
+    assert list((tmp_path / "letters").iterdir()) == []
