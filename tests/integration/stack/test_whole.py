@@ -1,0 +1,70 @@
+"""The whole stack: everything in the table is up, everybody's certificates work, and copies share the work."""
+
+import urllib.request
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from dabir.client import Client
+from infra.local import control
+from infra.local.members import members, profile_folder
+from infra.local.settings import events_of
+from infra.local.stack import SERVICES, Stack, replica_name
+from tests.conftest import Postgres
+
+
+def client(stack: Stack, number: int) -> Client:
+    """The client of the demo's n-th body."""
+    return Client.from_profile(profile_folder(stack, members()[number]) / "profile.toml")
+
+
+def test_every_process_is_up(stack: Stack) -> None:
+    processes = control.status(stack.directory)
+    assert {name: process["state"] for name, process in processes.items()} == dict.fromkeys(processes, "up")
+
+
+def test_bodies_call_the_services_with_the_profiles_the_stack_wrote(stack: Stack) -> None:
+    for number, member in enumerate(members()):
+        with client(stack, number) as dabir:
+            assert [one.name for one in dabir.bodies()] == sorted(one.name for one in members())
+            assert list(dabir.letters()) == []
+            assert list(dabir.envelopes()) == []
+            added = {"urn:dabir:event:certificate-added"}
+            assert {statement.event for statement in dabir.statements(member.name)} == added
+
+
+def test_seals_list_the_events_that_the_ledger_lets_their_service_state(postgres: Postgres) -> None:
+    with psycopg.connect(postgres.owner_url) as connection:
+        rows = connection.execute("SELECT service, uri FROM ledger.event").fetchall()
+    assert {(service, event) for service in SERVICES for event in events_of(service)} == set(rows)
+
+
+@pytest.fixture(scope="module")
+def two_of_each(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("replicas")
+    for outer in (folder, folder.parent, folder.parent.parent):
+        outer.chmod(0o711)
+    directory = folder / "state"
+    yield control.up(directory, 2)
+    control.clean(directory)
+
+
+def served(stack: Stack, process: str) -> float:
+    """How many calls from members the process has served."""
+    with urllib.request.urlopen(f"http://{stack.address(f'{process}.metrics')}/metrics", timeout=10) as answer:
+        families = list(text_string_to_metric_families(answer.read().decode()))
+    samples = (sample for family in families for sample in family.samples if sample.name == "dabir_calls_total")
+    return sum(sample.value for sample in samples if "Health" not in str(sample.labels))
+
+
+def test_both_copies_of_a_service_see_traffic(two_of_each: Stack) -> None:
+    for number in range(8):
+        with client(two_of_each, number) as dabir:
+            dabir.bodies()
+            dabir.bodies()
+            list(dabir.letters())
+            list(dabir.letters())
+    for service in ("directory", "intake"):
+        assert all(served(two_of_each, replica_name(service, copy)) > 0 for copy in (1, 2))
