@@ -1,7 +1,8 @@
 """Years and days as a body counts them: Jalali (هجری شمسی) by default, Gregorian by setting.
 
 The year of a registry number turns at 00:00 of 1 Farvardin in the body's zone, which is 20:30 UTC of the day before in
-Tehran. jdatetime's arithmetic and a second library's agree on every day from 1300 to 1502 (1921 to 2124). Zones come from the pinned `tzdata` package, never from the machine's files, so every replica agrees.
+Tehran. jdatetime's arithmetic and a second library's agree on every day from 1300 to 1502 (1921 to 2124). Zones come
+from the pinned `tzdata` package, never from the machine's files, so every replica agrees.
 """
 
 import datetime
