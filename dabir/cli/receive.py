@@ -113,7 +113,8 @@ def _decided(session: Session, decided: Decided, wanted: tuple[int, ...]) -> int
 
     def show() -> None:
         state = session.word(words.DELIVERY_STATES[envelope.state])
-        session.out.print(f"{session.heading('state')} {state}{'' if decided.by_us else ' (✓)'}", style="bold")
+        before = "" if decided.by_us else f" ({session.word(words.DECIDED_BEFORE)})"
+        session.out.print(f"{session.heading('state')} {state}{before}", style="bold")
         session.out.print(f"{session.heading('in_number')} {session.number(envelope.in_number.text)}")
         if manifest:
             session.out.print(f"{session.heading('subject')} {manifest.subject}", markup=False)

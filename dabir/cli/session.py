@@ -25,6 +25,8 @@ from dabir.client.sending import DocumentProgress
 from dabir.formats import calendar, persian
 from dabir.formats.strict_json import FormatError
 
+_WIDTH = 500
+
 OK, REFUSED, USAGE, UNAVAILABLE, UNPROVEN = range(5)
 
 
@@ -38,7 +40,8 @@ class Session:
         self._client: Client | None = None
         self.language: Literal["fa", "en"] = "en"
         self.zone = "Asia/Tehran"
-        self.out = Console(soft_wrap=True, highlight=False)
+        # Wider than any table, so that no id is ever cut: a narrow terminal wraps.
+        self.out = Console(width=_WIDTH, soft_wrap=True, highlight=False)
         self.err = Console(stderr=True, soft_wrap=True, highlight=False)
 
     @property

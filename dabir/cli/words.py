@@ -68,6 +68,7 @@ REASONS = {
     receipt_pb2.RETURN_REASON_UNREADABLE: ("خوانا نیست", "unreadable"),
     receipt_pb2.RETURN_REASON_SIGNATURE_DOUBTED: ("امضا محل تردید است", "signature-doubted"),
 }
+DECIDED_BEFORE = ("پیش‌تر، با رسید دیگری", "before, by another receipt")
 HEADINGS = {
     "name": ("شناسه", "name"),
     "number": ("شماره", "number"),

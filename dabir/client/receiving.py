@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dabir.client import documents
 from dabir.client.directory import Directory, pages
-from dabir.client.errors import InputError, VerificationError
+from dabir.client.errors import InputError, RefusedError, VerificationError
 from dabir.client.hub import Hub
 from dabir.client.journal import Journal, ReceiptEntry, replace_file
 from dabir.client.profile import Profile
@@ -96,7 +96,7 @@ class Receiver:
         return self._decided(kept, answer.delivery, self._trust.statement(answer.statement))
 
     def open(self, name: str) -> Opened:
-        """The content of a delivery that was accepted. Raises InputError if it was not, VerificationError."""
+        """The content of a delivery that was accepted. Raises RefusedError if it was not, VerificationError."""
         return self.opened(delivery(self._hub, name))
 
     def save(self, name: str, folder: Path, progress: DocumentProgress) -> Opened:
@@ -118,7 +118,8 @@ class Receiver:
         """Checks that manifest, signatures, both statements and envelope of a delivery are of one letter."""
         envelope, content = given.envelope, given.content
         if not given.HasField("content"):
-            raise InputError("NOT_ACCEPTED", f"{envelope.delivery} is not accepted, so it is closed; accept it first")
+            said = f"{envelope.delivery} is not accepted, so its content is closed; accept it first"
+            raise RefusedError("NOT_ACCEPTED", said, code="FAILED_PRECONDITION")
         submitted = self._trust.statement(content.submission_acceptance)
         consigned = self._trust.statement(content.consignment_acceptance)
         registered_at = submitted.says.registered_at.ToDatetime(tzinfo=UTC)
