@@ -63,10 +63,12 @@ def _check_pair(key_pem: bytes, chain_pem: bytes, key_path: Path, chain_path: Pa
         raise StartRefused(f"{key_path} is not the key of {chain_path}.")
 
 
-def check_certificates(config: ServiceConfig) -> None:
+def check_certificates(config: ProcessConfig) -> None:
     """Raises StartRefused when a file cannot be read, or when production would run on the development PKI."""
-    paths = [config.tls_certificate, config.tls_roots, config.tls_service_issuers, config.seal_certificate]
-    for path in (path for path in paths if path is not None):
+    paths = [config.tls_certificate, config.tls_roots]
+    if isinstance(config, ServiceConfig):
+        paths += [path for path in (config.tls_service_issuers, config.seal_certificate) if path is not None]
+    for path in paths:
         try:
             certificates = x509.load_pem_x509_certificates(path.read_bytes())
         except OSError as error:

@@ -1,0 +1,91 @@
+"""python -m workers CONFIG.toml"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from services.runtime.channel import open_channel
+from services.runtime.config import StartRefused
+from services.runtime.logs import log
+from services.runtime.metrics import Metrics, endpoint
+from services.runtime.server import run
+from services.runtime.transport import check_certificates
+from workers.activities import Activities
+from workers.config import WorkerConfig
+from workers.follow import Follower
+from workers.reconcile import Reconciler
+from workers.worker import letter_worker
+
+
+async def main(config: WorkerConfig) -> None:
+    """Works until SIGTERM or SIGINT. What fails ends the process: its supervisor starts it again."""
+    check_certificates(config)
+    stop = _stop_signal()
+    temporal = await connect(config)
+    async with (
+        open_channel(config, config.intake_target) as intake,
+        open_channel(config, config.documents_target) as documents,
+        open_channel(config, config.notifications_target) as notifications,
+        open_channel(config, config.evidence_target) as evidence,
+    ):
+        worker = letter_worker(config, temporal, Activities(intake, documents, notifications))
+        tasks = [
+            asyncio.create_task(Follower(config, temporal, evidence, intake).run()),
+            asyncio.create_task(Reconciler(config, temporal, intake).run()),
+        ]
+        working = asyncio.create_task(worker.run())
+        with endpoint(config, Metrics()) as metrics_port:
+            log.info("working", task_queue=config.task_queue, metrics_port=metrics_port)
+            await asyncio.wait([stop, working, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            log.info("stopping")
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            if not working.done():
+                await worker.shutdown()
+        for task in (working, *tasks):
+            if not task.cancelled():
+                task.result()
+    log.info("stopped")
+
+
+async def connect(config: WorkerConfig) -> Client:
+    """Temporal with our namespace in it. Raises StartRefused when it is not there in time."""
+    deadline = time.monotonic() + config.temporal_connect_seconds
+    while True:
+        try:
+            temporal = await Client.connect(config.temporal_target, namespace=config.temporal_namespace)
+            await temporal.count_workflows("")
+        except (RPCError, RuntimeError) as error:  # RuntimeError: no connection
+            if time.monotonic() > deadline:
+                raise StartRefused(
+                    f"Temporal at {config.temporal_target} does not answer with the namespace "
+                    f"{config.temporal_namespace}: start it, or make the namespace (`make up` does both)."
+                ) from error
+            await asyncio.sleep(0.2)
+        else:
+            return temporal
+
+
+def _stop_signal() -> asyncio.Task[bool]:
+    asked = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
+    return asyncio.create_task(asked.wait())
+
+
+if __name__ == "__main__":
+    status: int | str | None = 0
+    try:
+        run(WorkerConfig, main)
+    except SystemExit as ended:
+        status = ended.code
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # All is drained. The interpreter's own exit may crash in Temporal's runtime (temporalio 1.35).
+    os._exit(status if isinstance(status, int) else 1)
