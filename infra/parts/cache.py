@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 
-class PartMissing(RuntimeError):  # noqa: N818 - it names the finding; the message says what to do
+class PartMissing(RuntimeError):
     """A part cannot be had on this machine; the message says what to do."""
 
 

@@ -175,6 +175,16 @@ def test_a_pid_that_is_somebody_elses_today_is_left_alone(tmp_path: Path) -> Non
     child.stop(innocent, signal.SIGKILL, 10)
 
 
+def test_no_second_process_on_a_state_that_one_may_use(tmp_path: Path) -> None:
+    """The lock goes with the process, not with its starter: a second Temporal takes a file that is in use."""
+    sleep, lock = child.Command(("/bin/sleep", "1000")), tmp_path / "lock"
+    first = child.launch(sleep, tmp_path / "log", lock=lock)
+    with pytest.raises(child.LockedError, match="still running"):
+        child.launch(sleep, tmp_path / "log", lock=lock)
+    child.stop(first, signal.SIGKILL, 10)
+    child.stop(child.launch(sleep, tmp_path / "log", lock=lock), signal.SIGKILL, 10)
+
+
 def test_state_and_addresses_survive_down_and_up(parts: Stack) -> None:
     before = opened(parts.directory)
     minio(parts).put_object(s3.BUCKET, "before-down", BytesIO(b"kept"), 4)
