@@ -8,7 +8,6 @@ import time
 
 import psycopg
 from prometheus_client import CollectorRegistry, Gauge
-from psycopg_pool import PoolTimeout
 
 from services.evidence import store
 from services.evidence.config import EvidenceConfig
@@ -47,7 +46,7 @@ async def run(pool: Pool, config: EvidenceConfig, figures: Figures) -> None:
                 await figures.measure(pool)
                 measure_at = time.monotonic() + config.measure_seconds
             numbered = await number_once(pool, config.sequencer_batch)
-        except (psycopg.Error, PoolTimeout) as error:
+        except psycopg.OperationalError as error:  # the server's, the connection's or the pool's; all else is a defect
             log.warning("sequencer_waits_for_the_database", error=str(error))
             await asyncio.sleep(config.sequencer_retry_seconds)
             continue

@@ -13,7 +13,7 @@ from dabir.evidence.v1.evidence_pb2_grpc import EvidenceInternalServiceStub
 from infra.local.pki import DevelopmentPki
 from services.evidence import sequencer
 from tests.conftest import Postgres
-from tests.contract.evidence.harness import DEADLINE_SECONDS, Evidence, Follower, config_of, listing, refusal
+from tests.contract.evidence.harness import DEADLINE_SECONDS, Evidence, Follower, config_of, refusal
 
 
 async def test_a_follower_reads_on_from_its_cursor(evidence: Evidence) -> None:
@@ -49,16 +49,24 @@ async def test_a_batch_is_one_holders(evidence: Evidence) -> None:
         assert await refusal(two.advance(1, 2, lease=stolen)) == ("ABORTED", "LEASE_LOST"), "a newer lease ended it"
 
 
-async def test_a_lease_that_is_over_is_anyones(evidence: Evidence) -> None:
+async def test_a_lease_that_is_over_is_anyones_and_moves_nothing(evidence: Evidence) -> None:
     await evidence.letter()
     async with Follower(evidence, "one") as one, Follower(evidence, "two") as two:
-        await one.follow(lease_seconds=1)
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while (await two.follow()).lease_held:
-            assert time.monotonic() < deadline, "the lease does not end"
-            await asyncio.sleep(0.05)
+        await one.follow()
+        assert (await two.follow()).lease_held
+        evidence.rows(b"UPDATE evidence.cursor SET lease_until = clock_timestamp() RETURNING true")
         assert await refusal(one.advance(0, 1)) == ("ABORTED", "LEASE_LOST")
+        assert not (await two.follow()).lease_held
         assert await two.advance(0, 3) == 3
+
+
+async def test_a_lease_lasts_as_long_as_asked(evidence: Evidence) -> None:
+    async with Follower(evidence, "one") as one:
+        await one.follow(lease_seconds=300)
+    left = evidence.rows(
+        b"SELECT extract(epoch FROM lease_until - clock_timestamp()) BETWEEN 240 AND 300 FROM evidence.cursor"
+    )
+    assert left == [(True,)]
 
 
 async def test_an_advance_whose_answer_was_lost_is_repeated_without_effect(evidence: Evidence) -> None:
@@ -132,14 +140,17 @@ async def test_the_figures_say_how_far_followers_are(evidence: Evidence) -> None
     }
 
 
-async def test_the_sequencer_numbers_while_it_runs(
+async def test_the_sequencer_outlives_its_connections(
     evidence: Evidence, fresh_postgres: Postgres, tmp_path: Path
 ) -> None:
     config = config_of(tmp_path, DevelopmentPki(tmp_path / "pki"), fresh_postgres)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(sequencer.run(evidence.pool, config, evidence.figures))
-        await evidence.letter(numbered=False)
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while len((await listing(evidence, "bank")).statements) < 2:
-            assert time.monotonic() < deadline, "nothing is numbered"
+        for letters in (1, 2):
+            await evidence.letter(numbered=False)
+            deadline = time.monotonic() + DEADLINE_SECONDS
+            while evidence.rows(b"SELECT position FROM ledger.numbering") != [(3 * letters,)]:
+                assert time.monotonic() < deadline, "nothing is numbered"
+                await asyncio.sleep(0.02)
+            evidence.rows(b"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'evidence'")
         running.cancel()
