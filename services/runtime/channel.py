@@ -51,6 +51,9 @@ def open_channel(config: ProcessConfig, target: str) -> grpc.aio.Channel:
         ("grpc.ssl_target_name_override", config.tls_server_name),
         ("grpc.service_config", _SERVICE_CONFIG),
         ("grpc.max_receive_message_length", _MESSAGE_MAX_BYTES),
+        # One that is back is found at once, and not when a backoff that grew to minutes is over.
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 1_000),
         # A dead neighbour is found out while a call waits for it, not when TCP gives up.
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 10_000),
