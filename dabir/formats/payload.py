@@ -188,13 +188,13 @@ def _check_agreement(payload: StatementPayload, stated: StatementEvent, event: E
     match event:
         case Event.SUBMISSION_ACCEPTANCE:
             for index in range(len(stated.recipients)):
-                _check_granted(stated, index)
+                _check_granted(stated, index, of=len(stated.documents))
             _same_body(
                 stated.parties[0].body, names.body_of(names.split_book(stated.number.book)[0]), "parties[0].body"
             )
         case Event.CONSIGNMENT_ACCEPTANCE:
             check_count(stated.recipients, 1, "recipients")
-            _check_granted(stated, 0)
+            _check_granted(stated, 0, of=MAX_DOCUMENTS)
             if len(stated.recipients[0].documents) != len(stated.documents):
                 raise FormatError(
                     "WRONG_COUNT", "must be as many as documents: those granted", "recipients[0].documents"
@@ -215,16 +215,16 @@ def _check_agreement(payload: StatementPayload, stated: StatementEvent, event: E
             pass
 
 
-def _check_granted(stated: StatementEvent, index: int) -> None:
-    """Which documents an office gets is written out, never left to be understood as all."""
+def _check_granted(stated: StatementEvent, index: int, *, of: int) -> None:
+    """Which of the letter's documents an office gets is written out, never left to be understood as all."""
     path, granted = f"recipients[{index}]", stated.recipients[index].documents
     require(stated.recipients[index], ("documents",), path)
     if granted[0] != 1:
         raise FormatError(
             "MAIN_NOT_GRANTED", "must hold 1: every recipient gets the main document", f"{path}.documents"
         )
-    if granted[-1] > MAX_DOCUMENTS:
-        raise FormatError("NO_SUCH_DOCUMENT", f"no letter has more than {MAX_DOCUMENTS} documents", f"{path}.documents")
+    if granted[-1] > of:
+        raise FormatError("NO_SUCH_DOCUMENT", f"{granted[-1]} is not a document of this letter", f"{path}.documents")
 
 
 def _same_body(found: str, expected: str, path: str) -> None:

@@ -289,6 +289,7 @@ def _structure(drafts: _Drafts) -> list[Vector]:
         Vector("signed by another key", drafts.new(foreign_signature), "BAD_SIGNATURE"),
         Vector("signature over nothing", drafts.new(time_again), "BAD_SIGNATURE"),
         Vector("a certificate", _asn1(drafts.signer.certificate).dump(), "BAD_SIGNATURE_FILE"),
+        Vector("plain data", cms.ContentInfo({"content_type": "data", "content": DATA}).dump(), loose),
         Vector("an empty sequence", b"\x30\x00", "BAD_SIGNATURE_FILE"),
     ]
 
