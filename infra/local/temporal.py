@@ -56,12 +56,8 @@ def database(directory: Path) -> Path:
 
 
 def prepare(directory: Path) -> None:
-    """Makes the folder, and drops a write-ahead log whose database was deleted: the server starts anew then."""
+    """Makes the folder. Where the database was deleted the server starts anew: SQLite drops a log left beside it."""
     directory.mkdir(parents=True, exist_ok=True)
-    file = database(directory)
-    if not file.exists():
-        for rest in ("-wal", "-shm"):
-            file.with_name(file.name + rest).unlink(missing_ok=True)
 
 
 def command(directory: Path, ports: Mapping[str, int]) -> Command:

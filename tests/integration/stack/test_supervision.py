@@ -134,12 +134,17 @@ def test_temporal_starts_anew_when_its_file_is_deleted(parts: Stack) -> None:
 
 
 def test_temporal_starts_anew_when_its_file_was_deleted_while_down(parts: Stack) -> None:
+    start_workflow(parts, "in-the-log-beside-it")
+    supervisor = control.supervisor_pid(parts.directory)
+    assert supervisor is not None
+    os.kill(supervisor, signal.SIGKILL)  # so that the write-ahead log stays
     control.down(parts.directory, quiet)
     file = temporal.database(parts.directory / "temporal")
+    assert file.with_name(f"{file.name}-wal").stat().st_size > 0
     file.unlink()
-    file.with_name(f"{file.name}-wal").write_bytes(b"what belonged to it")
     stack = control.up(parts.directory, 1, quiet, PARTS)
     assert temporal.SEARCH_ATTRIBUTES.keys() <= search_attributes(stack)
+    assert workflows(stack, "in-the-log-beside-it") == 0
 
 
 def test_children_die_with_a_killed_supervisor_and_the_next_comes_up(parts: Stack) -> None:
