@@ -73,9 +73,16 @@ class EventRule:
 
 
 def _rule(
-    source: str, subjects: frozenset[names.ChainKind], must: str = "", may: str = "", **rest: object
+    source: str,
+    subjects: frozenset[names.ChainKind],
+    must: str = "",
+    may: str = "",
+    *,
+    book: frozenset[str] = frozenset(),
+    parties: int = 0,
+    reasons: frozenset[str] = frozenset(),
 ) -> EventRule:
-    return EventRule(source, subjects, frozenset(must.split()), frozenset(may.split()), **rest)  # type: ignore[arg-type]  # the keywords are EventRule's own
+    return EventRule(source, subjects, frozenset(must.split()), frozenset(may.split()), book, parties, reasons)
 
 
 # Every event also must carry policy, source, assurance and links, and may carry checkpoint.

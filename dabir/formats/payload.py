@@ -43,7 +43,7 @@ def check_payload(payload: StatementPayload) -> None:
     event = main_event(payload)
     rule = EVENT_FIELDS[event]
     _check_subject(payload, rule)
-    if payload.events[Event.CONTENT_CONSIGNMENT].ListFields() if event == Event.CONSIGNMENT_ACCEPTANCE else False:
+    if event == Event.CONSIGNMENT_ACCEPTANCE and payload.events[Event.CONTENT_CONSIGNMENT].ListFields():
         raise FormatError("FIELD_NOT_ALLOWED", "the entry of ContentConsignment must be {}", "events")
     stated = payload.events[event]
     _check_fields(stated, rule)
