@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import sys
 import time
 
@@ -13,7 +12,7 @@ from services.runtime.channel import open_channel
 from services.runtime.config import StartRefused
 from services.runtime.logs import log
 from services.runtime.metrics import Metrics, endpoint
-from services.runtime.server import run
+from services.runtime.process import run, stop_signal
 from services.runtime.transport import check_certificates
 from workers.activities import Activities
 from workers.config import WorkerConfig
@@ -25,7 +24,7 @@ from workers.worker import letter_worker
 async def main(config: WorkerConfig) -> None:
     """Works until SIGTERM or SIGINT. What fails ends the process: its supervisor starts it again."""
     check_certificates(config)
-    stop = _stop_signal()
+    stop = asyncio.create_task(stop_signal().wait())
     temporal = await connect(config)
     async with (
         open_channel(config, config.intake_target) as intake,
@@ -70,13 +69,6 @@ async def connect(config: WorkerConfig) -> Client:
             await asyncio.sleep(0.2)
         else:
             return temporal
-
-
-def _stop_signal() -> asyncio.Task[bool]:
-    asked = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, asked.set)
-    return asyncio.create_task(asked.wait())
 
 
 if __name__ == "__main__":

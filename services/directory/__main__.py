@@ -9,8 +9,9 @@ from services.directory.config import DirectoryConfig
 from services.directory.registry import Registry
 from services.directory.servicer import DirectoryInternalServicer, DirectoryServicer
 from services.runtime.database import open_pool
+from services.runtime.process import run
 from services.runtime.seals import open_ledger
-from services.runtime.server import Service, run, serve
+from services.runtime.server import Service, serve
 
 
 async def main(config: DirectoryConfig) -> None:

@@ -12,7 +12,8 @@ from services.intake.servicer.sender import SenderServicer
 from services.runtime.authentication import DirectoryResolver
 from services.runtime.channel import open_channel
 from services.runtime.database import open_pool
-from services.runtime.server import Service, run, serve
+from services.runtime.process import run
+from services.runtime.server import Service, serve
 
 
 async def main(config: IntakeConfig) -> None:

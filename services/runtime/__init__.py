@@ -11,7 +11,8 @@ A service's `__main__.py` is configuration → pool → server, nothing else:
     from services.runtime.authentication import DirectoryResolver
     from services.runtime.channel import open_channel
     from services.runtime.database import open_pool
-    from services.runtime.server import Service, run, serve
+    from services.runtime.process import run
+    from services.runtime.server import Service, serve
 
 
     async def main(config: IntakeConfig) -> None:
@@ -34,7 +35,8 @@ A service's `__main__.py` is configuration → pool → server, nothing else:
 | `gate`, `authentication`, `error_mapping` | the seven steps of a call |
 | `database` | `open_pool` |
 | `channel` | `open_channel` to a neighbour, `reason_of` its errors |
-| `server` | `run`, `serve`, `Server`, `Service` |
+| `process` | `run`, `stop_signal` |
+| `server` | `serve`, `Server`, `Service` |
 | `metrics`, `logs` | Prometheus figures, JSON lines |
 | `seals`, `ledger` | `open_ledger`; open chains → sign → append |
 """

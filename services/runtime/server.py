@@ -1,23 +1,16 @@
 """From configuration to a served port and back: start, readiness, graceful stop.
 
-    async def main(config: IntakeConfig) -> None:
-        async with open_pool(config) as pool:
-            service = Service("dabir.intake.v1.SenderService", add_SenderServiceServicer_to_server, Sender(pool))
-            await serve(config, [service], resolver)
-
-    run(IntakeConfig, main)
+    service = Service("dabir.intake.v1.SenderService", add_SenderServiceServicer_to_server, Sender(pool))
+    await serve(config, [service], resolver)
 
 SIGTERM or SIGINT: health says NOT_SERVING, `stop_wait_seconds` pass for the balancer to notice, new calls are refused,
 what runs has `stop_grace_seconds` to finish.
 """
 
 import asyncio
-import signal
-import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc.aio
 import protovalidate
@@ -27,24 +20,20 @@ from grpc_health.v1.health import aio as health  # type: ignore[attr-defined]  #
 from grpc_reflection.v1alpha import reflection
 
 import services
-from services.runtime import logs
 from services.runtime.access import ACCESS, callers_of
 from services.runtime.authentication import Authentication, Resolver
-from services.runtime.config import ProcessConfig, ServiceConfig, StartRefused, load
+from services.runtime.config import ServiceConfig, StartRefused
 from services.runtime.gate import Gate
 from services.runtime.logs import log
 from services.runtime.metrics import Metrics, endpoint
+from services.runtime.process import stop_signal
 from services.runtime.transport import ServerTls, check_certificates
-
-START_REFUSED = 2
-"""Exit status of a process that cannot start as it is configured."""
 
 _HEALTH = "grpc.health.v1.Health"
 # grpc's own limit, without RetryInfo, stands behind the gate's: what waits for directory counts, too.
 _BACKSTOP = 2
 _SOFT_METADATA = 0.8
 
-Config = TypeVar("Config", bound=ProcessConfig)
 BackgroundTask = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -118,7 +107,7 @@ async def serve(
     Raises StartRefused, and what a task raised (RuntimeError where one just ended).
     """
     server = Server(config, offered, resolver, metrics)
-    asked_to_stop = _stop_signal()
+    asked_to_stop = stop_signal()
     with endpoint(config, server.metrics) as metrics_port:
         running = [asyncio.create_task(task()) for task in tasks]
         port = await server.start()
@@ -140,44 +129,6 @@ async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
-
-
-def _stop_signal() -> asyncio.Event:
-    asked = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, asked.set)
-    return asked
-
-
-def run(config_class: type[Config], main: Callable[[Config], Awaitable[None]]) -> None:
-    """`python -m services.x CONFIG.toml`: settings, logs, `main`. Ends the process: 0, 1 (failed), 2 (cannot start)."""
-    if len(sys.argv) != 2:
-        print(f"usage: python -m {_module()} CONFIG.toml", file=sys.stderr)
-        sys.exit(START_REFUSED)
-    try:
-        config = load(config_class, Path(sys.argv[1]))
-        logs.configure(config)
-        asyncio.run(_main(config, main))
-    except StartRefused as refused:
-        print(refused, file=sys.stderr)
-        sys.exit(START_REFUSED)
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-async def _main(config: Config, main: Callable[[Config], Awaitable[None]]) -> None:
-    try:
-        await main(config)
-    except StartRefused:
-        raise
-    except Exception:
-        log.exception("process_failed")
-        sys.exit(1)
-
-
-def _module() -> str:
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    return spec.parent if spec else "services.…"
 
 
 def _chosen(config: ServiceConfig, offered: Sequence[Service]) -> list[Service]:
