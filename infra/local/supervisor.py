@@ -25,7 +25,7 @@ from infra.local.stack import write
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 10.0
 STEADY_SECONDS = 20.0
 """Who was up this long and dies begins again with the shortest pause."""
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.1
 
 T = TypeVar("T")
 

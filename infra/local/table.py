@@ -8,8 +8,6 @@ import os
 import signal
 import sys
 from collections.abc import Collection
-from dataclasses import replace
-from pathlib import Path
 
 from infra.local import postgres, probe, s3, temporal
 from infra.local.child import Command
@@ -34,7 +32,6 @@ def table(stack: Stack, only: Collection[str] = ()) -> list[Process]:
     rows = [_postgres(stack), _s3(stack), _temporal(stack)]
     rows += [_service(stack, name, number) for name in SERVICES for number in copies]
     rows += [_workers(stack, number) for number in copies]
-    rows = _landed(rows)
     known = {row.name: row for row in rows}
     if unknown := set(only) - known.keys():
         raise StackError(f"there is no process {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
@@ -45,18 +42,6 @@ def table(stack: Stack, only: Collection[str] = ()) -> list[Process]:
             wanted.add(name)
             waiting += known[name].after
     return [row for row in rows if row.name in wanted]
-
-
-def _landed(rows: list[Process]) -> list[Process]:
-    checkout = Path(__file__).parents[2]
-    missing = {name for name in SERVICES if not (checkout / "services" / name / "__main__.py").exists()}
-    if not (checkout / "workers" / "__main__.py").exists():
-        missing.add("workers")
-    return [
-        replace(row, after=tuple(name for name in row.after if name not in missing))
-        for row in rows
-        if row.name.removesuffix("-2") not in missing
-    ]
 
 
 def _postgres(stack: Stack) -> Process:

@@ -1,5 +1,8 @@
 """The whole stack: everything in the table is up, everybody's certificates work, and copies share the work."""
 
+import os
+import signal
+import time
 import urllib.request
 from collections.abc import Iterator
 
@@ -68,3 +71,21 @@ def test_both_copies_of_a_service_see_traffic(two_of_each: Stack) -> None:
             list(dabir.letters())
     for service in ("directory", "intake"):
         assert all(served(two_of_each, replica_name(service, copy)) > 0 for copy in (1, 2))
+
+
+def test_every_process_killed_at_once_comes_back(two_of_each: Stack) -> None:
+    before = control.status(two_of_each.directory)
+    for process in before.values():
+        os.kill(process["pid"], signal.SIGKILL)
+    deadline = time.monotonic() + 200
+
+    def back() -> bool:
+        now = control.status(two_of_each.directory)
+        return all(now[name]["state"] == "up" and now[name]["pid"] != before[name]["pid"] for name in before)
+
+    while not back():
+        assert time.monotonic() < deadline, control.status(two_of_each.directory)
+        time.sleep(0.1)
+    with client(two_of_each, 0) as dabir:
+        assert dabir.bodies()
+        assert list(dabir.letters()) == []
