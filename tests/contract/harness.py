@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import grpc
 import grpc.aio
 import pytest
-from google.protobuf import message
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from dabir.formats.signer import certificate_sha256
@@ -83,7 +83,7 @@ class Refusal:
     code: str
     message: str
     request_id: str
-    details: tuple[message.Message, ...]
+    details: tuple[Message, ...]
     details_bytes: int
 
     @property
@@ -126,7 +126,7 @@ def read(error: grpc.aio.AioRpcError) -> Refusal:
     status = status_pb2.Status.FromString(packed)
     details = []
     for detail in status.details:
-        kind = next(kind for kind in _KINDS if detail.Is(kind.DESCRIPTOR))
+        kind = next(kind for kind in _KINDS if detail.TypeName() == kind.DESCRIPTOR.full_name)
         details.append(kind.FromString(detail.value))
     return Refusal(
         code=error.code().name,
@@ -137,8 +137,11 @@ def read(error: grpc.aio.AioRpcError) -> Refusal:
     )
 
 
-async def until(condition: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
     """Returns when `condition` holds, which another task or process brings about; fails after DEADLINE_SECONDS."""
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while not condition():  # noqa: ASYNC110 - what is waited for knows no event of ours
+        while True:
+            holds = condition()
+            if holds if isinstance(holds, bool) else await holds:
+                return
             await asyncio.sleep(0.01)
