@@ -141,7 +141,10 @@ class Play:
         name, error = faulty.refusal(client, planned.fault, self._letter(planned), self._page(planned))
         reason = error.reason if error else ""
         self.travelled[planned.number] = Travelled(planned, name, refusal_reason=reason)
-        self.stage.letter(planned, f"ثبت نشد: {error}" if error else "ثبت شد!", style="yellow")
+        said = f"ثبت نشد ({reason}): {error}" if error else "ثبت شد!"
+        self.stage.letter(planned, said, style="yellow")
+        for _, sentence in error.violations if error else ():
+            self.stage.aside(f"{'':11}{sentence}", style="dim")
 
     def _letter(self, planned: Letter) -> Manifest:
         """What its sender says in the manifest."""

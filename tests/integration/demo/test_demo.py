@@ -1,0 +1,170 @@
+"""The demo's letters on the whole stack, and that its check sees what is not as planned."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dabir.client.chains import Head
+from infra.demo import check
+from infra.demo.annexes import Annexes
+from infra.demo.cast import Cast, Endpoints
+from infra.demo.check import Before, Checked
+from infra.demo.hooks import Receivers
+from infra.demo.plan import FAULTY, REGISTERED, Fault, Letter, Outcome
+from infra.demo.play import Play, Travelled
+from infra.demo.show import Stage
+from infra.local.stack import Stack
+
+KEYS = [
+    "ok",
+    "letters",
+    "deliveries",
+    "accepted",
+    "refused_by_recipient",
+    "answered",
+    "late",
+    "refused_at_intake",
+    "registry_gaps",
+    "receipts_verified",
+    "webhooks_verified",
+    "statements",
+    "seconds",
+    "temporal_ui",
+]
+
+
+@dataclass
+class Performance:
+    """One run of the plan, to be checked as it was and otherwise."""
+
+    others: Cast
+    before: Before
+    travelled: list[Travelled]
+    receivers: Receivers
+
+    def check(self, travelled: list[Travelled] | None = None, before: Before | None = None) -> Checked:
+        return check.check(self.others, before or self.before, travelled or self.travelled, self.receivers.hooks(), [])
+
+    def with_plan(self, number: str, **other: object) -> list[Travelled]:
+        """What travelled, as if the plan had said otherwise of one letter."""
+
+        def altered(one: Travelled) -> Travelled:
+            if one.planned.number != number:
+                return one
+            return dataclasses.replace(one, planned=dataclasses.replace(one.planned, **other))  # type: ignore[arg-type]
+
+        return [altered(one) for one in self.travelled]
+
+
+@pytest.fixture(scope="module")
+def performance(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Performance]:
+    stage = Stage()
+    with Cast(stack) as cast, Cast(stack) as others:
+        stage.introduce(cast.members)
+        before = check.look_before(others)
+        with Receivers(cast.members) as receivers, Endpoints(cast, receivers, stack.directory / "demo"):
+            folder = tmp_path_factory.mktemp("pages")
+            travelled = Play(cast, receivers, stage, Annexes(), folder).perform()
+            yield Performance(others, before, travelled, receivers)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the plan never said will not come: no use in waiting for it."""
+    monkeypatch.setattr(check, "MOST_WAIT_SECONDS", 0.0)
+
+
+def test_everything_is_as_planned(performance: Performance) -> None:
+    checked = performance.check()
+    assert checked.problems == []
+    figures = dataclasses.asdict(checked)
+    assert {name: figures[name] for name in ("letters", "deliveries", "accepted", "refused_by_recipient")} == {
+        "letters": 8,
+        "deliveries": 19,
+        "accepted": 18,
+        "refused_by_recipient": 1,
+    }
+    assert (checked.answered, checked.late, checked.refused_at_intake, checked.registry_gaps) == (2, 1, 4, 0)
+    assert checked.receipts_verified == 19
+    assert checked.webhooks_verified >= 19
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("number", "other"),
+    [
+        ("2", {"outcome": Outcome.REFUSED}),
+        ("12", {"outcome": Outcome.ACCEPTED}),
+        ("1", {"outcome": Outcome.ACCEPTED_LATE}),
+        ("18", {"outcome": Outcome.ACCEPTED}),
+        ("2", {"closes": True}),
+        ("6", {"closes": False}),
+        ("4", {"recipients": REGISTERED[3].recipients[:11]}),
+        ("4", {"subject": "another subject"}),
+        ("21", {"fault": Fault.DIGEST}),
+        ("6-answer", {"answers": "8"}),
+    ],
+)
+def test_another_outcome_than_planned_is_seen(performance: Performance, number: str, other: dict[str, object]) -> None:
+    checked = performance.check(performance.with_plan(number, **other))
+    assert checked.troubled & {number, "6", "8"}
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_gap_in_a_book_is_seen(performance: Performance) -> None:
+    stated = check.all_statements(performance.others)
+    book = next(link.chain for one in stated for link in one.says.links if "/interior/main/out/" in link.chain)
+    forged = {**performance.before.heads, book: Head(7, b"\1" * 32)}
+    checked = performance.check(before=dataclasses.replace(performance.before, heads=forged))
+    assert checked.registry_gaps > 0
+    assert checked.problems
+
+
+def test_a_hook_that_did_not_come_is_seen(performance: Performance) -> None:
+    hooks = [hook for hook in performance.receivers.hooks() if hook.body != "central-bank"]
+    checked = check.check(performance.others, performance.before, performance.travelled, hooks, [])
+    assert checked.troubled == {"1", "4", "6"}
+
+
+def test_a_hook_that_did_not_verify_is_seen(performance: Performance) -> None:
+    hooks = performance.receivers.hooks()
+    checked = check.check(performance.others, performance.before, performance.travelled, hooks, ["tax: forged"])
+    assert checked.problems == ["a webhook did not verify: tax: forged"]
+
+
+def test_the_command_ends_with_one_object_and_leaves_the_stack_as_it_was(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "damaged.pdf").write_bytes(b"%PDF-1.7 nothing more")
+    (tmp_path / "unknown.xyz").write_bytes(b"?")
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.demo", "--input", str(tmp_path)],
+        env={"DABIR_STACK": str(stack.directory), "PATH": "/usr/bin:/bin", "PYTHONPATH": ".:protos/gen"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert list(figures) == KEYS
+    assert figures["ok"] is True
+    assert figures["letters"] == 8, "of this run only"
+    assert figures["temporal_ui"].startswith("http://127.0.0.1:"), "the stack was up before, so it stays"
+    assert "damaged.pdf: DAMAGED" in done.stdout
+    assert "unknown.xyz: MEDIA_TYPE_UNKNOWN" in done.stdout
+    assert not (stack.directory / "demo" / "endpoints.json").exists()
+
+
+def test_the_plan_is_whole() -> None:
+    letters: tuple[Letter, ...] = (*REGISTERED, *FAULTY)
+    numbers = [letter.number for letter in letters]
+    assert len(set(numbers)) == len(numbers)
+    assert all(letter.fault is None for letter in REGISTERED)
+    assert {letter.fault for letter in FAULTY} == set(Fault)
+    assert {letter.outcome for letter in REGISTERED} == set(Outcome)
+    circular = next(letter for letter in REGISTERED if letter.number == "4")
+    assert len(circular.recipients) == 12
