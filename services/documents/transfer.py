@@ -87,6 +87,8 @@ class Uploads:
                 await self._store(document.name, number, bytes(memoryview(pending)[:wanted]))
                 del pending[:wanted]
                 number += 1
+        else:  # a stream that just ends is a broken one
+            raise errors.UploadIncomplete(received=position, size_bytes=size)
         if position < size:
             raise errors.UploadIncomplete(received=position, size_bytes=size)
 

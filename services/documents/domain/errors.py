@@ -65,8 +65,8 @@ class FinishDiffers(InvalidArgument):
 
 class UploadIncomplete(FailedPrecondition):
     reason = "UPLOAD_INCOMPLETE"
-    template = "The upload ended after {received} of {size_bytes} bytes. Resume it from what QueryUpload says."
-    template_fa = "بارگذاری پس از {received} از {size_bytes} بایت پایان یافت. از جایی که QueryUpload می‌گوید ادامه دهید."
+    template = "{received} of {size_bytes} bytes came, and no finish after the last. Resume from what QueryUpload says."
+    template_fa = "{received} از {size_bytes} بایت آمد و پیام پایان نیامد. از جایی که QueryUpload می‌گوید ادامه دهید."
 
 
 class UploadOvertaken(Aborted):

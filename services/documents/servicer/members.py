@@ -1,7 +1,8 @@
 """What members call."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from dabir.documents.v1 import documents_pb2 as pb
 from dabir.documents.v1.documents_pb2_grpc import DocumentServiceServicer
@@ -15,7 +16,10 @@ from services.documents.seals import Seals
 from services.documents.servicer.answers import document_answer
 from services.documents.transfer import Chunk, Downloads, Finish, Uploads
 from services.runtime.database import Pool
+from services.runtime.errors import DabirError
 from services.runtime.identity import caller
+
+_DRAIN_SECONDS = 2.0
 
 
 class DocumentServicer(DocumentServiceServicer):
@@ -42,6 +46,15 @@ class DocumentServicer(DocumentServiceServicer):
         self, request_iterator: AsyncIterator[pb.UploadDocumentRequest], context: object
     ) -> pb.UploadDocumentResponse:
         messages = aiter(request_iterator)
+        try:
+            document = await self._upload(messages)
+        except DabirError:
+            await _drain(messages)
+            raise
+        await _drain(messages)
+        return pb.UploadDocumentResponse(document=document_answer(document))
+
+    async def _upload(self, messages: AsyncIterator[pb.UploadDocumentRequest]) -> Document:
         first = await anext(messages, pb.UploadDocumentRequest())
         if first.WhichOneof("part") != "header":
             raise errors.UploadOutOfOrder(found=first.WhichOneof("part") or "nothing")
@@ -53,8 +66,7 @@ class DocumentServicer(DocumentServiceServicer):
             max_bytes=self._config.document_max_bytes,
         )
         async with self._transfer():
-            document = await self._uploads.take(caller().body, header.document, content, _parts(messages))
-        return pb.UploadDocumentResponse(document=document_answer(document))
+            return await self._uploads.take(caller().body, header.document, content, _parts(messages))
 
     async def QueryUpload(  # noqa: N802
         self, request: pb.QueryUploadRequest, context: object
@@ -139,3 +151,14 @@ async def _parts(messages: AsyncIterator[pb.UploadDocumentRequest]) -> AsyncIter
             yield Finish(message.finish.size_bytes, message.finish.sha256)
         else:
             raise errors.UploadOutOfOrder(found=kind or "nothing")
+
+
+async def _drain(messages: AsyncIterator[pb.UploadDocumentRequest]) -> None:
+    """Reads for a moment what the client still sends.
+
+    A client that is answered while it sends may take the answer for a broken stream: grpc.aio then says INTERNAL.
+    """
+    with suppress(TimeoutError, DabirError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            async for _ in messages:
+                pass
