@@ -170,11 +170,12 @@ class Gate(grpc.aio.ServerInterceptor):
     async def _errors_mapped(self, call: Call) -> AsyncIterator[None]:
         self._running += 1
         try:
-            if self._running > self._config.max_concurrent_rpcs:
+            # Health stays: who restarts what does not answer must not restart what is only busy.
+            if self._running > self._config.max_concurrent_rpcs and not call.access.handshake_only:
                 raise Overloaded(retry_after_seconds=1)  # noqa: TRY301 - the first error there is to map
             yield
         except grpc.aio.AbortError:
-            call.code = grpc.StatusCode.UNKNOWN.name
+            call.code = _aborted_with(call.context)
             raise
         except asyncio.CancelledError:
             call.code = grpc.StatusCode.CANCELLED.name
@@ -315,6 +316,12 @@ _WRAPPERS: Mapping[tuple[bool, bool], Callable[..., "grpc.RpcMethodHandler[Any, 
     (True, False): grpc.stream_unary_rpc_method_handler,
     (True, True): grpc.stream_stream_rpc_method_handler,
 }
+
+
+def _aborted_with(context: Context) -> str:
+    """The code that a servicer of grpc's own (health) aborted with."""
+    number: Any = context.code()  # grpc.aio gives the number, whatever its annotation says
+    return next((code.name for code in grpc.StatusCode if number in (code, code.value[0])), "UNKNOWN")
 
 
 def _behaviour(handler: Any) -> Any:

@@ -183,6 +183,8 @@ async def test_an_abort_of_the_servicer_stands(hub: Hub) -> None:
     call: Raw = channel.unary_unary("/grpc.health.v1.Health/Check")
     refused = await refusal(call(b"\x0a\x04none", timeout=DEADLINE_SECONDS))
     assert refused.code == "NOT_FOUND"
+    labels = {"rpc": "/grpc.health.v1.Health/Check", "code": "NOT_FOUND"}
+    assert hub.server.metrics.registry.get_sample_value("dabir_calls_total", labels) == 1
 
 
 async def test_a_request_id_is_taken_made_and_passed_on_with_the_deadline(identities: Identities) -> None:
@@ -241,6 +243,8 @@ async def test_load_is_shed_with_retry_info_and_goes_on_afterwards(identities: I
         refused = await refusal(stub.GetDocument(request, timeout=DEADLINE_SECONDS))
         assert (refused.code, refused.reason) == ("RESOURCE_EXHAUSTED", "OVERLOADED")
         assert refused.has(error_details_pb2.RetryInfo)
+        health: Raw = (await hub.channel()).unary_unary("/grpc.health.v1.Health/Check")
+        assert await health(b"", timeout=DEADLINE_SECONDS) == b"\x08\x01"  # SERVING
         go.set()
         await asyncio.gather(*held)
         await stub.GetDocument(request, timeout=DEADLINE_SECONDS)
