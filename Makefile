@@ -16,7 +16,7 @@ export REPLICAS ?= 1
 export DABIR_STACK ?= .stack
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down status logs clean test lint tests protos doctor
+.PHONY: help demo up down clean test lint tests protos doctor
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,7 +59,7 @@ tests: $(SYNCED)
 # The environment follows the lock file: made once, brought up to date only when the lock or the project changed.
 $(SYNCED): pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")' >&2
-	@test -x $(RUN) || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python cannot make an environment here: make doctor says why." >&2; exit 1; }
+	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python cannot make an environment here: make doctor says why." >&2; exit 1; }
 	@test "$$($(VENV)/bin/uv --version 2>/dev/null | cut -d' ' -f2)" = $(UV_VERSION) || $(VENV)/bin/pip install --quiet uv==$(UV_VERSION) >&2
 	@UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=$(VENV) $(VENV)/bin/uv sync --frozen --quiet >&2
 	@touch $@

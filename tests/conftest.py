@@ -1,5 +1,6 @@
 """What every room may ask for: a real PostgreSQL with the hub's roles and schema, a real S3, a real Temporal."""
 
+import contextlib
 import itertools
 import secrets
 import signal
@@ -44,10 +45,12 @@ class Postgres:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that was free a moment ago, below those from which the kernel serves outgoing connections."""
+    while True:
+        port = 10240 + secrets.randbelow(32768 - 10240)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @pytest.fixture(scope="session")
