@@ -5,11 +5,10 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from dabir.intake.v1.internal_service_pb2_grpc import IntakeInternalServiceStub
 from tests.conftest import Postgres, S3Server
 from tests.contract.intake.line import Line, run_line
 from tests.contract.intake.member import Member
-from tests.contract.intake.people import People
+from tests.contract.intake.people import People, Worker
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +44,7 @@ async def court(people: People) -> Member:
 
 
 @pytest.fixture(scope="session")
-async def worker(people: People) -> IntakeInternalServiceStub:
+async def worker(people: People) -> Worker:
     return await people.worker()
 
 

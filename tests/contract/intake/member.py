@@ -212,6 +212,11 @@ class Member:
         return await self.recipient.RefuseDelivery(await self.refusing(name), timeout=CALL_SECONDS)
 
 
+def reply_to(draft: Draft) -> list[manifests.Relation]:
+    """The relation that makes a letter an answer to this one."""
+    return [manifests.Relation(kind=manifests.RELATION_KIND_REPLY_TO, letter=draft.name)]
+
+
 @dataclass(frozen=True)
 class Refusal:
     """A call that was refused: code, reason, sentence."""

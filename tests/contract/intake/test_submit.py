@@ -9,8 +9,6 @@ import pytest
 from dabir.common.v1 import manifest_pb2 as manifests
 from dabir.formats.statement import Event, digest
 from dabir.intake.v1 import letter_pb2
-from dabir.intake.v1.internal_service_pb2_grpc import IntakeInternalServiceStub
-from services.runtime.channel import reason_of  # noqa: F401
 from tests.contract.intake.line import Line
 from tests.contract.intake.member import Member, now, refusal, stamp, to
 from tests.contract.intake.people import People
@@ -97,20 +95,24 @@ async def test_a_body_may_count_gregorian_years(people: People) -> None:
 
 
 async def test_a_type_of_letter_is_added_with_a_file_only(interior: Member, bank: Member, line: Line) -> None:
-    drafted = {"definition": "definitions/test-cosigned/1", "signers": ("وزیر", "معاون")}
-    draft = await interior.draft(to("bank/registry", answer_needed=True), **drafted)
+    definition, both = "definitions/test-cosigned/1", ("وزیر", "معاون")
+    draft = await interior.draft(to("bank/registry", answer_needed=True), definition=definition, signers=both)
     answer = await interior.submit(draft)
     due, registered_at = answer.letter.answer_due.seconds, answer.letter.registered_at.seconds
     assert due - registered_at == 1_200
     assert len(line.statements(draft.name)[0][1].events[Event.SUBMISSION_ACCEPTANCE].signatures) == 2
 
     stored = line.stored()
-    alone = await refusal(interior.submit(await interior.draft(definition="definitions/test-cosigned/1")))
+    alone = await refusal(interior.submit(await interior.draft(definition=definition)))
     assert (alone.reason, alone.metadata["position"]) == ("SIGNER_MISSING", "معاون")
-    assert (
-        await refusal(bank.submit(await bank.draft(to("court/registry"), **drafted)))
-    ).reason == "SENDER_NOT_PERMITTED"
+    banks = await bank.draft(to("court/registry"), definition=definition, signers=both)
+    assert (await refusal(bank.submit(banks))).reason == "SENDER_NOT_PERMITTED"
     assert line.stored() == stored
+
+
+async def test_the_joiners_that_persian_needs_are_kept(interior: Member) -> None:
+    answer = await interior.submit(await interior.draft(subject="نامه‌ای به بانک‍ها"))
+    assert answer.letter.subject == "نامه‌ای به بانک‍ها"
 
 
 async def test_a_due_of_the_manifests_is_kept(interior: Member) -> None:
@@ -119,7 +121,7 @@ async def test_a_due_of_the_manifests_is_kept(interior: Member) -> None:
     assert (await interior.submit(draft)).letter.answer_due == due
 
 
-async def test_a_circular_goes_to_very_many(interior: Member, line: Line, worker: IntakeInternalServiceStub) -> None:
+async def test_a_circular_goes_to_very_many(interior: Member, line: Line) -> None:
     offices = [(body, office) for body in ("bank", "court", "post") for office in ("registry", "branch", "patient")]
     draft = await interior.send(
         *(to(f"{body}/{office}") for body, office in offices), definition="definitions/circular/1"
@@ -139,7 +141,8 @@ async def test_a_relation_to_an_own_letter_or_to_paper_is_taken(interior: Member
 
 
 async def test_when_directory_is_down_no_signature_is_taken(interior: Member, line: Line) -> None:
-    draft, stored = await interior.draft(), line.stored()
+    draft = await interior.draft()
+    stored = line.stored()
     line.stop("directory")
     try:
         refused = await refusal(interior.submit(draft))
