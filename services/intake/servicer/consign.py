@@ -12,6 +12,7 @@ from services.intake.servicer import stating
 from services.intake.servicer.registry import Registry
 from services.intake.store import deliveries, letters
 from services.runtime.ledger import Connection, OpenChains
+from services.runtime.logs import log
 
 
 async def consign(registry: Registry, letter_name: str, wanted: Sequence[str]) -> Letter:
@@ -54,6 +55,7 @@ async def _make_available(
         for delivery in sorted(waiting, key=lambda one: one.number):
             office = offices[delivery.recipient_office]
             await _take_in(connection, chains, letter, delivery, books[delivery.recipient_office].name, office)
+    log.info("deliveries_consigned", letter=letter.name, count=len(waiting))
 
 
 async def _take_in(

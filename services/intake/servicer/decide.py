@@ -19,6 +19,7 @@ from services.intake.servicer.registry import Registry
 from services.intake.store import deliveries, letters, receipts, trust_material
 from services.runtime.identity import Caller
 from services.runtime.ledger import Connection, OpenChains
+from services.runtime.logs import log
 
 _ACCEPTANCE = (Event.CONSIGNMENT_ACCEPTANCE, Event.CONTENT_CONSIGNMENT)
 
@@ -82,6 +83,7 @@ async def _decide(
             await receipts.insert(
                 connection, name, receipt.sha256, receipt.data, receipt.signature, decision, chains.now
             )
+    log.info("delivery_decided", delivery=name, accepted=accepts)
 
 
 async def _state(

@@ -15,6 +15,7 @@ from services.intake.servicer import consign, messages, operators, stating
 from services.intake.servicer.registry import Registry
 from services.intake.store import deliveries, letters
 from services.runtime import page_token
+from services.runtime.logs import log
 
 PAGE_DEFAULT, PAGE_MAX = 500, 1000
 
@@ -80,6 +81,7 @@ class InternalServicer(IntakeInternalServiceServicer):
                     assurance="hub",
                 )
                 await letters.close(connection, letter.name, chains.now, unclaimed=closing.unclaimed)
+        log.info("letter_closing_judged", letter=letter.name, closes=closing.closes, unclaimed=closing.unclaimed)
         return messages.closing(closing)
 
     async def ListOpenLetters(self, request: pb.ListOpenLettersRequest, context: object) -> pb.ListOpenLettersResponse:  # noqa: N802

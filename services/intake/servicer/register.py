@@ -20,6 +20,7 @@ from services.intake.servicer.registry import Registry
 from services.intake.store import deliveries, letters, trust_material
 from services.runtime.identity import Caller
 from services.runtime.ledger import Connection, OpenChains, Series
+from services.runtime.logs import log
 
 
 async def submit_letter(registry: Registry, request: pb.SubmitLetterRequest, who: Caller) -> pb.SubmitLetterResponse:
@@ -120,6 +121,7 @@ async def _register(
             letter = new_letter(submission, number, text, chains.now)
             acceptance = await _write(connection, chains, submission, letter, [one.stated for one in checked], series)
             await _answer(connection, chains, answering, letter, digest(acceptance.jws))
+    log.info("letter_registered", letter=name, book=number.book, sequence=number.sequence)
 
 
 async def _write(

@@ -467,7 +467,7 @@ class RecordOperatorActionRequest(_message.Message):
     operator: _builtins.str
     """Who, as declared; 1 to 200 characters."""
     action: _builtins.str
-    """What, e.g. `retry_now`."""
+    """What, e.g. `retry_now`; stated in UPPER_SNAKE. ACTION_NOT_A_CODE for anything else."""
     reason: _builtins.str
     """Why; 1 to 500 characters."""
     def __init__(

@@ -79,14 +79,16 @@ class IntakeInternalServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ConsignDeliveries(self, request, context):
-        """Puts deliveries into the mailboxes: each takes the next number of its office's incoming book. Idempotent.
+        """Puts deliveries into the mailboxes, all or none: each takes the next number of its office's incoming book.
+        Idempotent. DELIVERY_NOT_FOUND, DELIVERY_OF_ANOTHER_LETTER; OFFICE_VANISHED when directory no longer knows an office.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def FlagLate(self, request, context):
-        """States that a clock was passed. FAILED_PRECONDITION (NOT_LATE_YET) before the due; after a timely act it does
+        """States that a clock was passed. FAILED_PRECONDITION (NOT_LATE_YET, with how long to wait) until the due,
+        NO_SUCH_CLOCK where none runs; after a timely act, and for what the hub made available after its due, it does
         nothing. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -108,7 +110,8 @@ class IntakeInternalServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RecordOperatorAction(self, request, context):
-        """States what an operator did. Idempotent by `request_id`.
+        """States what an operator did, on the letter's chain or the body's. Idempotent by `request_id`; REQUEST_ID_REUSED for
+        another action under it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,9 +36,12 @@ class IntakeInternalServiceStub:
     GetLetterPlan: _grpc.UnaryUnaryMultiCallable[_internal_service_pb2.GetLetterPlanRequest, _internal_service_pb2.GetLetterPlanResponse]
     """Where a letter stands and what is to come: a workflow's run begins by reading it."""
     ConsignDeliveries: _grpc.UnaryUnaryMultiCallable[_internal_service_pb2.ConsignDeliveriesRequest, _internal_service_pb2.ConsignDeliveriesResponse]
-    """Puts deliveries into the mailboxes: each takes the next number of its office's incoming book. Idempotent."""
+    """Puts deliveries into the mailboxes, all or none: each takes the next number of its office's incoming book.
+    Idempotent. DELIVERY_NOT_FOUND, DELIVERY_OF_ANOTHER_LETTER; OFFICE_VANISHED when directory no longer knows an office.
+    """
     FlagLate: _grpc.UnaryUnaryMultiCallable[_internal_service_pb2.FlagLateRequest, _internal_service_pb2.FlagLateResponse]
-    """States that a clock was passed. FAILED_PRECONDITION (NOT_LATE_YET) before the due; after a timely act it does
+    """States that a clock was passed. FAILED_PRECONDITION (NOT_LATE_YET, with how long to wait) until the due,
+    NO_SUCH_CLOCK where none runs; after a timely act, and for what the hub made available after its due, it does
     nothing. Idempotent.
     """
     CloseLetter: _grpc.UnaryUnaryMultiCallable[_internal_service_pb2.CloseLetterRequest, _internal_service_pb2.CloseLetterResponse]
@@ -46,7 +49,9 @@ class IntakeInternalServiceStub:
     ListOpenLetters: _grpc.UnaryUnaryMultiCallable[_internal_service_pb2.ListOpenLettersRequest, _internal_service_pb2.ListOpenLettersResponse]
     """All open letters, oldest first."""
     RecordOperatorAction: _grpc.UnaryUnaryMultiCallable[_internal_service_pb2.RecordOperatorActionRequest, _internal_service_pb2.RecordOperatorActionResponse]
-    """States what an operator did. Idempotent by `request_id`."""
+    """States what an operator did, on the letter's chain or the body's. Idempotent by `request_id`; REQUEST_ID_REUSED for
+    another action under it.
+    """
 
 @_typing.type_check_only
 class IntakeInternalServiceAsyncStub(IntakeInternalServiceStub):
@@ -56,9 +61,12 @@ class IntakeInternalServiceAsyncStub(IntakeInternalServiceStub):
     GetLetterPlan: _aio.UnaryUnaryMultiCallable[_internal_service_pb2.GetLetterPlanRequest, _internal_service_pb2.GetLetterPlanResponse]  # type: ignore[assignment]
     """Where a letter stands and what is to come: a workflow's run begins by reading it."""
     ConsignDeliveries: _aio.UnaryUnaryMultiCallable[_internal_service_pb2.ConsignDeliveriesRequest, _internal_service_pb2.ConsignDeliveriesResponse]  # type: ignore[assignment]
-    """Puts deliveries into the mailboxes: each takes the next number of its office's incoming book. Idempotent."""
+    """Puts deliveries into the mailboxes, all or none: each takes the next number of its office's incoming book.
+    Idempotent. DELIVERY_NOT_FOUND, DELIVERY_OF_ANOTHER_LETTER; OFFICE_VANISHED when directory no longer knows an office.
+    """
     FlagLate: _aio.UnaryUnaryMultiCallable[_internal_service_pb2.FlagLateRequest, _internal_service_pb2.FlagLateResponse]  # type: ignore[assignment]
-    """States that a clock was passed. FAILED_PRECONDITION (NOT_LATE_YET) before the due; after a timely act it does
+    """States that a clock was passed. FAILED_PRECONDITION (NOT_LATE_YET, with how long to wait) until the due,
+    NO_SUCH_CLOCK where none runs; after a timely act, and for what the hub made available after its due, it does
     nothing. Idempotent.
     """
     CloseLetter: _aio.UnaryUnaryMultiCallable[_internal_service_pb2.CloseLetterRequest, _internal_service_pb2.CloseLetterResponse]  # type: ignore[assignment]
@@ -66,7 +74,9 @@ class IntakeInternalServiceAsyncStub(IntakeInternalServiceStub):
     ListOpenLetters: _aio.UnaryUnaryMultiCallable[_internal_service_pb2.ListOpenLettersRequest, _internal_service_pb2.ListOpenLettersResponse]  # type: ignore[assignment]
     """All open letters, oldest first."""
     RecordOperatorAction: _aio.UnaryUnaryMultiCallable[_internal_service_pb2.RecordOperatorActionRequest, _internal_service_pb2.RecordOperatorActionResponse]  # type: ignore[assignment]
-    """States what an operator did. Idempotent by `request_id`."""
+    """States what an operator did, on the letter's chain or the body's. Idempotent by `request_id`; REQUEST_ID_REUSED for
+    another action under it.
+    """
 
 class IntakeInternalServiceServicer(metaclass=_abc_1.ABCMeta):
     """For the workers. No content passes here: names, states and instants only."""
@@ -85,7 +95,9 @@ class IntakeInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _internal_service_pb2.ConsignDeliveriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_internal_service_pb2.ConsignDeliveriesResponse, _abc.Awaitable[_internal_service_pb2.ConsignDeliveriesResponse]]:
-        """Puts deliveries into the mailboxes: each takes the next number of its office's incoming book. Idempotent."""
+        """Puts deliveries into the mailboxes, all or none: each takes the next number of its office's incoming book.
+        Idempotent. DELIVERY_NOT_FOUND, DELIVERY_OF_ANOTHER_LETTER; OFFICE_VANISHED when directory no longer knows an office.
+        """
 
     @_abc_1.abstractmethod
     def FlagLate(
@@ -93,7 +105,8 @@ class IntakeInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _internal_service_pb2.FlagLateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_internal_service_pb2.FlagLateResponse, _abc.Awaitable[_internal_service_pb2.FlagLateResponse]]:
-        """States that a clock was passed. FAILED_PRECONDITION (NOT_LATE_YET) before the due; after a timely act it does
+        """States that a clock was passed. FAILED_PRECONDITION (NOT_LATE_YET, with how long to wait) until the due,
+        NO_SUCH_CLOCK where none runs; after a timely act, and for what the hub made available after its due, it does
         nothing. Idempotent.
         """
 
@@ -119,6 +132,8 @@ class IntakeInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _internal_service_pb2.RecordOperatorActionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_internal_service_pb2.RecordOperatorActionResponse, _abc.Awaitable[_internal_service_pb2.RecordOperatorActionResponse]]:
-        """States what an operator did. Idempotent by `request_id`."""
+        """States what an operator did, on the letter's chain or the body's. Idempotent by `request_id`; REQUEST_ID_REUSED for
+        another action under it.
+        """
 
 def add_IntakeInternalServiceServicer_to_server(servicer: IntakeInternalServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

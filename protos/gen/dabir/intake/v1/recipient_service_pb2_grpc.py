@@ -79,14 +79,19 @@ class RecipientServiceServicer:
 
     def AcceptDelivery(self, request, context):
         """Takes a delivery in with a receipt signed by the body's seal. Who is second gets the outcome, not an error: the
-        response's state says what it is. A deadline is required.
+        response's state says what it is. A deadline is required. After the due it is stated that nothing was signed by
+        then (AcceptanceRejectionExpiry), and the delivery is accepted all the same.
+
+        Refused, with nothing stored: DELIVERY_NOT_FOUND; the reasons of docs/formats.md; WRONG_HUB, VERDICT_WRONG,
+        RECEIPT_MISMATCH; the reasons of signatures and certificates as in SubmitLetter.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RefuseDelivery(self, request, context):
-        """Refuses a delivery, unread, with a signed receipt. As AcceptDelivery.
+        """Refuses a delivery, unread, with a signed receipt. As AcceptDelivery; and REFUSAL_REASON_NOT_PERMITTED for a reason
+        that the definition does not permit.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,10 +41,16 @@ class RecipientServiceStub:
     """One delivery: the envelope, and the content once it is accepted."""
     AcceptDelivery: _grpc.UnaryUnaryMultiCallable[_recipient_service_pb2.AcceptDeliveryRequest, _recipient_service_pb2.AcceptDeliveryResponse]
     """Takes a delivery in with a receipt signed by the body's seal. Who is second gets the outcome, not an error: the
-    response's state says what it is. A deadline is required.
+    response's state says what it is. A deadline is required. After the due it is stated that nothing was signed by
+    then (AcceptanceRejectionExpiry), and the delivery is accepted all the same.
+
+    Refused, with nothing stored: DELIVERY_NOT_FOUND; the reasons of docs/formats.md; WRONG_HUB, VERDICT_WRONG,
+    RECEIPT_MISMATCH; the reasons of signatures and certificates as in SubmitLetter.
     """
     RefuseDelivery: _grpc.UnaryUnaryMultiCallable[_recipient_service_pb2.RefuseDeliveryRequest, _recipient_service_pb2.RefuseDeliveryResponse]
-    """Refuses a delivery, unread, with a signed receipt. As AcceptDelivery."""
+    """Refuses a delivery, unread, with a signed receipt. As AcceptDelivery; and REFUSAL_REASON_NOT_PERMITTED for a reason
+    that the definition does not permit.
+    """
 
 @_typing.type_check_only
 class RecipientServiceAsyncStub(RecipientServiceStub):
@@ -59,10 +65,16 @@ class RecipientServiceAsyncStub(RecipientServiceStub):
     """One delivery: the envelope, and the content once it is accepted."""
     AcceptDelivery: _aio.UnaryUnaryMultiCallable[_recipient_service_pb2.AcceptDeliveryRequest, _recipient_service_pb2.AcceptDeliveryResponse]  # type: ignore[assignment]
     """Takes a delivery in with a receipt signed by the body's seal. Who is second gets the outcome, not an error: the
-    response's state says what it is. A deadline is required.
+    response's state says what it is. A deadline is required. After the due it is stated that nothing was signed by
+    then (AcceptanceRejectionExpiry), and the delivery is accepted all the same.
+
+    Refused, with nothing stored: DELIVERY_NOT_FOUND; the reasons of docs/formats.md; WRONG_HUB, VERDICT_WRONG,
+    RECEIPT_MISMATCH; the reasons of signatures and certificates as in SubmitLetter.
     """
     RefuseDelivery: _aio.UnaryUnaryMultiCallable[_recipient_service_pb2.RefuseDeliveryRequest, _recipient_service_pb2.RefuseDeliveryResponse]  # type: ignore[assignment]
-    """Refuses a delivery, unread, with a signed receipt. As AcceptDelivery."""
+    """Refuses a delivery, unread, with a signed receipt. As AcceptDelivery; and REFUSAL_REASON_NOT_PERMITTED for a reason
+    that the definition does not permit.
+    """
 
 class RecipientServiceServicer(metaclass=_abc_1.ABCMeta):
     """For those who get letters. Role recipient; reads also reader. A classified delivery is seen with the clearance only; to
@@ -92,7 +104,11 @@ class RecipientServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_recipient_service_pb2.AcceptDeliveryResponse, _abc.Awaitable[_recipient_service_pb2.AcceptDeliveryResponse]]:
         """Takes a delivery in with a receipt signed by the body's seal. Who is second gets the outcome, not an error: the
-        response's state says what it is. A deadline is required.
+        response's state says what it is. A deadline is required. After the due it is stated that nothing was signed by
+        then (AcceptanceRejectionExpiry), and the delivery is accepted all the same.
+
+        Refused, with nothing stored: DELIVERY_NOT_FOUND; the reasons of docs/formats.md; WRONG_HUB, VERDICT_WRONG,
+        RECEIPT_MISMATCH; the reasons of signatures and certificates as in SubmitLetter.
         """
 
     @_abc_1.abstractmethod
@@ -101,6 +117,8 @@ class RecipientServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _recipient_service_pb2.RefuseDeliveryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_recipient_service_pb2.RefuseDeliveryResponse, _abc.Awaitable[_recipient_service_pb2.RefuseDeliveryResponse]]:
-        """Refuses a delivery, unread, with a signed receipt. As AcceptDelivery."""
+        """Refuses a delivery, unread, with a signed receipt. As AcceptDelivery; and REFUSAL_REASON_NOT_PERMITTED for a reason
+        that the definition does not permit.
+        """
 
 def add_RecipientServiceServicer_to_server(servicer: RecipientServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -72,16 +72,35 @@ class SenderServiceServicer:
     """
 
     def SubmitLetter(self, request, context):
-        """Registers a letter: it takes the next number of its office's outgoing book, and the answer carries the signed
-        SubmissionAcceptance. The same letter id and bytes again give the stored answer; the same id with other bytes
-        ALREADY_EXISTS (LETTER_ID_REUSED). A deadline is required.
+        """Registers a letter: it takes the next number of its office's outgoing book (of `out-confidential` if it is
+        classified), and the answer carries the signed SubmissionAcceptance. The same letter id and bytes again give the
+        stored answer; the same id with other bytes ALREADY_EXISTS (LETTER_ID_REUSED). A deadline is required.
+
+        A REPLY_TO a letter that the sending office accepted answers that delivery in the same transaction. To one that is
+        only available it is refused (ACCEPT_FIRST). To one that is answered already the letter is registered with its
+        relation, and the first answer stands.
+
+        Refused, with nothing stored, for the reasons of docs/formats.md (INVALID_ARGUMENT) and for
+        the caller: SENDER_NOT_CALLER, CLEARANCE_MISSING, SENDER_NOT_PERMITTED (PERMISSION_DENIED), WRONG_HUB;
+        the definition: DEFINITION_NOT_FOUND, DEFINITION_WITHDRAWN, TOO_FEW_SIGNERS, SIGNER_MISSING, TOO_MANY_RECIPIENTS,
+        CLASSIFICATION_NOT_PERMITTED, RETENTION_SCHEDULE_UNKNOWN, CLOCK_NOT_OFFERED, DUE_WITHOUT_RECIPIENT,
+        DUE_OUT_OF_RANGE;
+        the clock: WRITTEN_AT_OUT_OF_RANGE;
+        the signatures: SIGNATURE_COUNT_WRONG, SIGNATURE_MALFORMED, SIGNATURE_WRONG, CERTIFICATE_MISMATCH,
+        CERTIFICATE_NOT_LISTED, CERTIFICATE_PURPOSE_WRONG, CERTIFICATE_OF_ANOTHER_BODY, CERTIFICATE_POSITION_WRONG,
+        CERTIFICATE_NOT_YET_VALID, CERTIFICATE_EXPIRED, CERTIFICATE_REVOKED, CERTIFICATE_NOT_TRUSTED, and
+        REVOCATION_UNKNOWN (UNAVAILABLE);
+        what it names: SENDER_OFFICE_UNKNOWN, RECIPIENT_UNKNOWN, RELATED_LETTER_NOT_FOUND (NOT_FOUND),
+        REPLYING_OFFICE_NOT_RECIPIENT, REPLY_NOT_ADDRESSED_TO_SENDER, ACCEPT_FIRST, REPLY_TOO_LATE (FAILED_PRECONDITION);
+        its documents: DOCUMENT_COUNT_WRONG (INVALID_ARGUMENT), DOCUMENT_NOT_FOUND, DOCUMENT_NOT_READY, DOCUMENT_REJECTED,
+        DIGEST_MISMATCH, SIZE_MISMATCH, MEDIA_TYPE_MISMATCH, DOCUMENT_CLAIMED (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetLetter(self, request, context):
-        """One letter of the caller's.
+        """One letter of the caller's. NOT_FOUND (LETTER_NOT_FOUND) for another's, and for a classified one without clearance.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -109,7 +128,8 @@ class SenderServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetDefinition(self, request, context):
-        """What a type of letter demands. Any role.
+        """What a type of letter demands, also when it is no longer offered for new letters. Any role. NOT_FOUND
+        (DEFINITION_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,12 +34,31 @@ class SenderServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> SenderServiceAsyncStub: ...
     SubmitLetter: _grpc.UnaryUnaryMultiCallable[_sender_service_pb2.SubmitLetterRequest, _sender_service_pb2.SubmitLetterResponse]
-    """Registers a letter: it takes the next number of its office's outgoing book, and the answer carries the signed
-    SubmissionAcceptance. The same letter id and bytes again give the stored answer; the same id with other bytes
-    ALREADY_EXISTS (LETTER_ID_REUSED). A deadline is required.
+    """Registers a letter: it takes the next number of its office's outgoing book (of `out-confidential` if it is
+    classified), and the answer carries the signed SubmissionAcceptance. The same letter id and bytes again give the
+    stored answer; the same id with other bytes ALREADY_EXISTS (LETTER_ID_REUSED). A deadline is required.
+
+    A REPLY_TO a letter that the sending office accepted answers that delivery in the same transaction. To one that is
+    only available it is refused (ACCEPT_FIRST). To one that is answered already the letter is registered with its
+    relation, and the first answer stands.
+
+    Refused, with nothing stored, for the reasons of docs/formats.md (INVALID_ARGUMENT) and for
+      the caller: SENDER_NOT_CALLER, CLEARANCE_MISSING, SENDER_NOT_PERMITTED (PERMISSION_DENIED), WRONG_HUB;
+      the definition: DEFINITION_NOT_FOUND, DEFINITION_WITHDRAWN, TOO_FEW_SIGNERS, SIGNER_MISSING, TOO_MANY_RECIPIENTS,
+        CLASSIFICATION_NOT_PERMITTED, RETENTION_SCHEDULE_UNKNOWN, CLOCK_NOT_OFFERED, DUE_WITHOUT_RECIPIENT,
+        DUE_OUT_OF_RANGE;
+      the clock: WRITTEN_AT_OUT_OF_RANGE;
+      the signatures: SIGNATURE_COUNT_WRONG, SIGNATURE_MALFORMED, SIGNATURE_WRONG, CERTIFICATE_MISMATCH,
+        CERTIFICATE_NOT_LISTED, CERTIFICATE_PURPOSE_WRONG, CERTIFICATE_OF_ANOTHER_BODY, CERTIFICATE_POSITION_WRONG,
+        CERTIFICATE_NOT_YET_VALID, CERTIFICATE_EXPIRED, CERTIFICATE_REVOKED, CERTIFICATE_NOT_TRUSTED, and
+        REVOCATION_UNKNOWN (UNAVAILABLE);
+      what it names: SENDER_OFFICE_UNKNOWN, RECIPIENT_UNKNOWN, RELATED_LETTER_NOT_FOUND (NOT_FOUND),
+        REPLYING_OFFICE_NOT_RECIPIENT, REPLY_NOT_ADDRESSED_TO_SENDER, ACCEPT_FIRST, REPLY_TOO_LATE (FAILED_PRECONDITION);
+      its documents: DOCUMENT_COUNT_WRONG (INVALID_ARGUMENT), DOCUMENT_NOT_FOUND, DOCUMENT_NOT_READY, DOCUMENT_REJECTED,
+        DIGEST_MISMATCH, SIZE_MISMATCH, MEDIA_TYPE_MISMATCH, DOCUMENT_CLAIMED (FAILED_PRECONDITION).
     """
     GetLetter: _grpc.UnaryUnaryMultiCallable[_sender_service_pb2.GetLetterRequest, _sender_service_pb2.GetLetterResponse]
-    """One letter of the caller's."""
+    """One letter of the caller's. NOT_FOUND (LETTER_NOT_FOUND) for another's, and for a classified one without clearance."""
     ListLetters: _grpc.UnaryUnaryMultiCallable[_sender_service_pb2.ListLettersRequest, _sender_service_pb2.ListLettersResponse]
     """The caller's letters, newest first."""
     ListSentDeliveries: _grpc.UnaryUnaryMultiCallable[_sender_service_pb2.ListSentDeliveriesRequest, _sender_service_pb2.ListSentDeliveriesResponse]
@@ -47,7 +66,9 @@ class SenderServiceStub:
     GetReceipt: _grpc.UnaryUnaryMultiCallable[_sender_service_pb2.GetReceiptRequest, _sender_service_pb2.GetReceiptResponse]
     """Every receipt of a delivery of the caller's letter (or of the recipient's own delivery), oldest first."""
     GetDefinition: _grpc.UnaryUnaryMultiCallable[_sender_service_pb2.GetDefinitionRequest, _sender_service_pb2.GetDefinitionResponse]
-    """What a type of letter demands. Any role."""
+    """What a type of letter demands, also when it is no longer offered for new letters. Any role. NOT_FOUND
+    (DEFINITION_NOT_FOUND).
+    """
 
 @_typing.type_check_only
 class SenderServiceAsyncStub(SenderServiceStub):
@@ -55,12 +76,31 @@ class SenderServiceAsyncStub(SenderServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     SubmitLetter: _aio.UnaryUnaryMultiCallable[_sender_service_pb2.SubmitLetterRequest, _sender_service_pb2.SubmitLetterResponse]  # type: ignore[assignment]
-    """Registers a letter: it takes the next number of its office's outgoing book, and the answer carries the signed
-    SubmissionAcceptance. The same letter id and bytes again give the stored answer; the same id with other bytes
-    ALREADY_EXISTS (LETTER_ID_REUSED). A deadline is required.
+    """Registers a letter: it takes the next number of its office's outgoing book (of `out-confidential` if it is
+    classified), and the answer carries the signed SubmissionAcceptance. The same letter id and bytes again give the
+    stored answer; the same id with other bytes ALREADY_EXISTS (LETTER_ID_REUSED). A deadline is required.
+
+    A REPLY_TO a letter that the sending office accepted answers that delivery in the same transaction. To one that is
+    only available it is refused (ACCEPT_FIRST). To one that is answered already the letter is registered with its
+    relation, and the first answer stands.
+
+    Refused, with nothing stored, for the reasons of docs/formats.md (INVALID_ARGUMENT) and for
+      the caller: SENDER_NOT_CALLER, CLEARANCE_MISSING, SENDER_NOT_PERMITTED (PERMISSION_DENIED), WRONG_HUB;
+      the definition: DEFINITION_NOT_FOUND, DEFINITION_WITHDRAWN, TOO_FEW_SIGNERS, SIGNER_MISSING, TOO_MANY_RECIPIENTS,
+        CLASSIFICATION_NOT_PERMITTED, RETENTION_SCHEDULE_UNKNOWN, CLOCK_NOT_OFFERED, DUE_WITHOUT_RECIPIENT,
+        DUE_OUT_OF_RANGE;
+      the clock: WRITTEN_AT_OUT_OF_RANGE;
+      the signatures: SIGNATURE_COUNT_WRONG, SIGNATURE_MALFORMED, SIGNATURE_WRONG, CERTIFICATE_MISMATCH,
+        CERTIFICATE_NOT_LISTED, CERTIFICATE_PURPOSE_WRONG, CERTIFICATE_OF_ANOTHER_BODY, CERTIFICATE_POSITION_WRONG,
+        CERTIFICATE_NOT_YET_VALID, CERTIFICATE_EXPIRED, CERTIFICATE_REVOKED, CERTIFICATE_NOT_TRUSTED, and
+        REVOCATION_UNKNOWN (UNAVAILABLE);
+      what it names: SENDER_OFFICE_UNKNOWN, RECIPIENT_UNKNOWN, RELATED_LETTER_NOT_FOUND (NOT_FOUND),
+        REPLYING_OFFICE_NOT_RECIPIENT, REPLY_NOT_ADDRESSED_TO_SENDER, ACCEPT_FIRST, REPLY_TOO_LATE (FAILED_PRECONDITION);
+      its documents: DOCUMENT_COUNT_WRONG (INVALID_ARGUMENT), DOCUMENT_NOT_FOUND, DOCUMENT_NOT_READY, DOCUMENT_REJECTED,
+        DIGEST_MISMATCH, SIZE_MISMATCH, MEDIA_TYPE_MISMATCH, DOCUMENT_CLAIMED (FAILED_PRECONDITION).
     """
     GetLetter: _aio.UnaryUnaryMultiCallable[_sender_service_pb2.GetLetterRequest, _sender_service_pb2.GetLetterResponse]  # type: ignore[assignment]
-    """One letter of the caller's."""
+    """One letter of the caller's. NOT_FOUND (LETTER_NOT_FOUND) for another's, and for a classified one without clearance."""
     ListLetters: _aio.UnaryUnaryMultiCallable[_sender_service_pb2.ListLettersRequest, _sender_service_pb2.ListLettersResponse]  # type: ignore[assignment]
     """The caller's letters, newest first."""
     ListSentDeliveries: _aio.UnaryUnaryMultiCallable[_sender_service_pb2.ListSentDeliveriesRequest, _sender_service_pb2.ListSentDeliveriesResponse]  # type: ignore[assignment]
@@ -68,7 +108,9 @@ class SenderServiceAsyncStub(SenderServiceStub):
     GetReceipt: _aio.UnaryUnaryMultiCallable[_sender_service_pb2.GetReceiptRequest, _sender_service_pb2.GetReceiptResponse]  # type: ignore[assignment]
     """Every receipt of a delivery of the caller's letter (or of the recipient's own delivery), oldest first."""
     GetDefinition: _aio.UnaryUnaryMultiCallable[_sender_service_pb2.GetDefinitionRequest, _sender_service_pb2.GetDefinitionResponse]  # type: ignore[assignment]
-    """What a type of letter demands. Any role."""
+    """What a type of letter demands, also when it is no longer offered for new letters. Any role. NOT_FOUND
+    (DEFINITION_NOT_FOUND).
+    """
 
 class SenderServiceServicer(metaclass=_abc_1.ABCMeta):
     """For those who send. Role sender; reads also reader. Another body's letter does not exist: NOT_FOUND."""
@@ -79,9 +121,28 @@ class SenderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _sender_service_pb2.SubmitLetterRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sender_service_pb2.SubmitLetterResponse, _abc.Awaitable[_sender_service_pb2.SubmitLetterResponse]]:
-        """Registers a letter: it takes the next number of its office's outgoing book, and the answer carries the signed
-        SubmissionAcceptance. The same letter id and bytes again give the stored answer; the same id with other bytes
-        ALREADY_EXISTS (LETTER_ID_REUSED). A deadline is required.
+        """Registers a letter: it takes the next number of its office's outgoing book (of `out-confidential` if it is
+        classified), and the answer carries the signed SubmissionAcceptance. The same letter id and bytes again give the
+        stored answer; the same id with other bytes ALREADY_EXISTS (LETTER_ID_REUSED). A deadline is required.
+
+        A REPLY_TO a letter that the sending office accepted answers that delivery in the same transaction. To one that is
+        only available it is refused (ACCEPT_FIRST). To one that is answered already the letter is registered with its
+        relation, and the first answer stands.
+
+        Refused, with nothing stored, for the reasons of docs/formats.md (INVALID_ARGUMENT) and for
+          the caller: SENDER_NOT_CALLER, CLEARANCE_MISSING, SENDER_NOT_PERMITTED (PERMISSION_DENIED), WRONG_HUB;
+          the definition: DEFINITION_NOT_FOUND, DEFINITION_WITHDRAWN, TOO_FEW_SIGNERS, SIGNER_MISSING, TOO_MANY_RECIPIENTS,
+            CLASSIFICATION_NOT_PERMITTED, RETENTION_SCHEDULE_UNKNOWN, CLOCK_NOT_OFFERED, DUE_WITHOUT_RECIPIENT,
+            DUE_OUT_OF_RANGE;
+          the clock: WRITTEN_AT_OUT_OF_RANGE;
+          the signatures: SIGNATURE_COUNT_WRONG, SIGNATURE_MALFORMED, SIGNATURE_WRONG, CERTIFICATE_MISMATCH,
+            CERTIFICATE_NOT_LISTED, CERTIFICATE_PURPOSE_WRONG, CERTIFICATE_OF_ANOTHER_BODY, CERTIFICATE_POSITION_WRONG,
+            CERTIFICATE_NOT_YET_VALID, CERTIFICATE_EXPIRED, CERTIFICATE_REVOKED, CERTIFICATE_NOT_TRUSTED, and
+            REVOCATION_UNKNOWN (UNAVAILABLE);
+          what it names: SENDER_OFFICE_UNKNOWN, RECIPIENT_UNKNOWN, RELATED_LETTER_NOT_FOUND (NOT_FOUND),
+            REPLYING_OFFICE_NOT_RECIPIENT, REPLY_NOT_ADDRESSED_TO_SENDER, ACCEPT_FIRST, REPLY_TOO_LATE (FAILED_PRECONDITION);
+          its documents: DOCUMENT_COUNT_WRONG (INVALID_ARGUMENT), DOCUMENT_NOT_FOUND, DOCUMENT_NOT_READY, DOCUMENT_REJECTED,
+            DIGEST_MISMATCH, SIZE_MISMATCH, MEDIA_TYPE_MISMATCH, DOCUMENT_CLAIMED (FAILED_PRECONDITION).
         """
 
     @_abc_1.abstractmethod
@@ -90,7 +151,7 @@ class SenderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _sender_service_pb2.GetLetterRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sender_service_pb2.GetLetterResponse, _abc.Awaitable[_sender_service_pb2.GetLetterResponse]]:
-        """One letter of the caller's."""
+        """One letter of the caller's. NOT_FOUND (LETTER_NOT_FOUND) for another's, and for a classified one without clearance."""
 
     @_abc_1.abstractmethod
     def ListLetters(
@@ -122,6 +183,8 @@ class SenderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _sender_service_pb2.GetDefinitionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sender_service_pb2.GetDefinitionResponse, _abc.Awaitable[_sender_service_pb2.GetDefinitionResponse]]:
-        """What a type of letter demands. Any role."""
+        """What a type of letter demands, also when it is no longer offered for new letters. Any role. NOT_FOUND
+        (DEFINITION_NOT_FOUND).
+        """
 
 def add_SenderServiceServicer_to_server(servicer: SenderServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
