@@ -156,6 +156,13 @@ class Journal:
             write_file(draft / "receipt.p7s", signature)
         return ReceiptEntry(folder)
 
+    def drop_receipt(self, entry: ReceiptEntry) -> None:
+        """Forgets a receipt that the hub did not take, or that its body no longer means."""
+        dropped = entry.folder.with_name(f"{_HALF_MADE}{uuid.uuid4()}")
+        with contextlib.suppress(FileNotFoundError):  # another process of ours was quicker
+            entry.folder.rename(dropped)
+            shutil.rmtree(dropped)
+
     def _receipt_folder(self, delivery: str, verdict: str) -> Path:
         letter, place = names.split_delivery(delivery)
         return self._receipts / f"{names.split_letter(letter)}.{place}.{verdict.lower()}"

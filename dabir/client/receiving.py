@@ -1,10 +1,11 @@
 """The recipient's side: envelopes, receipts, and the content that a receipt opens."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from dabir.client import documents
 from dabir.client.directory import Directory, pages
@@ -12,17 +13,19 @@ from dabir.client.errors import InputError, RefusedError, VerificationError
 from dabir.client.hub import Hub
 from dabir.client.journal import Journal, ReceiptEntry, replace_file
 from dabir.client.profile import Profile
-from dabir.client.sending import DocumentProgress
+from dabir.client.sending import FINAL_CODES, DocumentProgress
 from dabir.client.trust import Proven, SignedManifest, Trust
 from dabir.common.v1 import manifest_pb2, receipt_pb2
 from dabir.directory.v1.directory_pb2 import CERTIFICATE_PURPOSE_SIGN
 from dabir.documents.v1.documents_pb2 import ConfirmDownloadRequest
 from dabir.formats import cades, names
-from dabir.formats.receipt import RECEIPT_TYPE, write_receipt
+from dabir.formats.receipt import RECEIPT_TYPE, parse_receipt, write_receipt
 from dabir.formats.signer import FileSigner
 from dabir.formats.statement import Event
 from dabir.formats.strict_json import FormatError
 from dabir.intake.v1 import letter_pb2, recipient_service_pb2
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -85,14 +88,14 @@ class Receiver:
         """
         kept = self._receipt(name, receipt_pb2.VERDICT_ACCEPTED, receipt_pb2.RETURN_REASON_UNSPECIFIED, details)
         request = recipient_service_pb2.AcceptDeliveryRequest(name=name, receipt=kept.receipt, signature=kept.signature)
-        answer = self._hub.call(self._hub.recipient.AcceptDelivery, request)
+        answer = self._send(kept, self._hub.recipient.AcceptDelivery, request)
         return self._decided(kept, answer.delivery, self._trust.statement(answer.statement))
 
     def refuse(self, name: str, reason: receipt_pb2.ReturnReason.ValueType, details: ReceiptDetails) -> Decided:
         """Refuses a delivery unread. Who is second gets what was decided before. Raises as `accept`."""
         kept = self._receipt(name, receipt_pb2.VERDICT_REFUSED, reason, details)
         request = recipient_service_pb2.RefuseDeliveryRequest(name=name, receipt=kept.receipt, signature=kept.signature)
-        answer = self._hub.call(self._hub.recipient.RefuseDelivery, request)
+        answer = self._send(kept, self._hub.recipient.RefuseDelivery, request)
         return self._decided(kept, answer.delivery, self._trust.statement(answer.statement))
 
     def open(self, name: str) -> Opened:
@@ -138,11 +141,13 @@ class Receiver:
         reason: receipt_pb2.ReturnReason.ValueType,
         details: ReceiptDetails,
     ) -> ReceiptEntry:
-        """The receipt to send: the one in the journal if this verdict was signed before, else a new one, kept first."""
+        """The receipt to send: the one in the journal if it says the same, else a new one, kept before it is sent."""
         verdict_name = receipt_pb2.Verdict.Name(verdict).removeprefix("VERDICT_")
         kept = self._journal.receipt(name, verdict_name)
         if kept is not None:
-            return kept
+            if _says(parse_receipt(kept.receipt), reason, details):
+                return kept
+            self._journal.drop_receipt(kept)
         data = self._write_receipt(delivery(self._hub, name).envelope, verdict, reason, details)
         try:
             seal = FileSigner(self._profile.seal.key, self._profile.seal.certificate)
@@ -150,6 +155,15 @@ class Receiver:
             raise InputError("SEAL_UNUSABLE", f"{error}; correct the profile's [seal]") from None
         signature = cades.sign_detached(data, seal, datetime.now(UTC))
         return self._journal.add_receipt(name, verdict_name, data, signature)
+
+    def _send(self, kept: ReceiptEntry, method: Callable[..., Answer], request: object) -> Answer:
+        """Sends a receipt of the journal; one that the hub refuses is no receipt and is dropped."""
+        try:
+            return self._hub.call(method, request)
+        except RefusedError as error:
+            if error.code in FINAL_CODES:
+                self._journal.drop_receipt(kept)
+            raise
 
     def _write_receipt(
         self,
@@ -215,6 +229,13 @@ class Receiver:
         moved(listed.size_bytes)
         confirm = ConfirmDownloadRequest(document=name, consignment_acceptance=key, sha256=listed.sha256)
         self._hub.call(self._hub.documents.ConfirmDownload, confirm)
+
+
+def _says(receipt: receipt_pb2.Receipt, reason: receipt_pb2.ReturnReason.ValueType, details: ReceiptDetails) -> bool:
+    """Whether a receipt was written from this reason and these details."""
+    person = receipt.acting_person
+    said = ReceiptDetails(receipt.incoming_number, receipt.incoming_date, person.position, person.name)
+    return (receipt.reason, said) == (reason, details)
 
 
 def _check_one_letter(envelope: letter_pb2.Envelope, opened: Opened) -> None:

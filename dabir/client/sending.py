@@ -31,6 +31,9 @@ SUBMIT_TIMEOUT_SECONDS = 60.0
 FINAL_CODES = ("INVALID_ARGUMENT", "FAILED_PRECONDITION", "ALREADY_EXISTS", "NOT_FOUND", "OUT_OF_RANGE", "REJECTED")
 """Refusals of the letter itself. One of the caller (a certificate, a role) may be mended, and the letter sent again."""
 
+_MEDIA_TYPES = mimetypes.MimeTypes()
+"""Python's own table: the module's functions would add whatever this machine's files say."""
+
 DocumentProgress = Callable[[int, int, int], None]
 """Told document index (1-based), bytes moved, size in bytes."""
 
@@ -98,7 +101,7 @@ def compose(profile: Profile, journal: Journal, letter: pb.Manifest, files: Sequ
 
 def media_type(file: Path) -> str:
     """By the file's ending. The hub compares it with what the bytes are. Raises InputError for an unknown ending."""
-    found = mimetypes.guess_type(file.name, strict=True)[0]
+    found = _MEDIA_TYPES.guess_type(file.name)[0]
     if found is None:
         raise InputError("MEDIA_TYPE_UNKNOWN", f"{file.name}: its ending tells no media type; rename it, e.g. to .pdf")
     return found

@@ -127,6 +127,18 @@ def test_a_letter_there_and_its_answer_back(sender: Body, recipient: Body, page:
     assert sender.run("letters", "--limit", "1")[1]["letters"][0]["name"] == letter
 
 
+def test_a_receipt_that_the_hub_refuses_does_not_stand_in_the_way(sender: Body, recipient: Body, page: Path) -> None:
+    typed = ("--to", recipient.office, "--subject", "آزمون", "--definition", "circular/1", str(page))
+    delivery = sender.run("send", *typed)[1]["letter"]["name"] + "/deliveries/1"
+    recipient.await_delivery(delivery)
+    code, said = recipient.run("refuse", delivery, "--reason", "not-competent")
+    assert (code, said["reason"]) == (1, "REFUSAL_REASON_NOT_PERMITTED")
+    code, refused = recipient.run("refuse", delivery, "--reason", "duplicate")
+    assert (code, refused["statement"]["reason"]) == (0, "RETURN_REASON_DUPLICATE")
+    code, again = recipient.run("accept", delivery)
+    assert (code, again["decided_now"], again["delivery"]["state"]) == (1, False, "refused")
+
+
 def test_another_bodys_letter_does_not_exist(stack: Stack, sender: Body, recipient: Body, page: Path) -> None:
     letter = sender.run("send", "--to", recipient.office, "--subject", "آزمون", str(page))[1]["letter"]["name"]
     recipient.await_delivery(f"{letter}/deliveries/1")

@@ -71,6 +71,8 @@ def test_the_first_receipt_stands(tmp_path: Path) -> None:
     second = journal.add_receipt(delivery, "ACCEPTED", b"second", b"signature")
     assert first.receipt == second.receipt == b"first"
     assert journal.receipt(delivery, "REFUSED") is None
+    journal.drop_receipt(first)
+    assert journal.receipt(delivery, "ACCEPTED") is None
 
 
 KILLED = """
