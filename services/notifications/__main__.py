@@ -23,7 +23,7 @@ async def main(config: NotificationsConfig) -> None:
         allowed_networks=config.outgoing_allowed_networks,
         timeout_seconds=config.webhook_timeout_seconds,
         connect_seconds=config.webhook_connect_seconds,
-        at_once=config.webhook_endpoints_at_once * config.webhook_per_endpoint,
+        at_once=config.webhooks_at_once,
     )
     async with open_pool(config) as pool, open_channel(config, config.directory_target) as directory, outgoing:
         webhooks = Webhooks(config, pool, ledger, outgoing, metrics.registry)

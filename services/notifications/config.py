@@ -25,8 +25,8 @@ class NotificationsConfig(ServiceConfig):
     """Up to so much of it is added by chance, so that what failed together does not return together."""
     webhook_per_endpoint: int = 4
     """Tries under way at one endpoint, per process; one at an endpoint that is failing."""
-    webhook_endpoints_at_once: int = 128
-    """Endpoints that are being told at once, per process."""
+    webhooks_at_once: int = 256
+    """Tries under way at all endpoints, per process."""
     webhook_claim_seconds: float = 60.0
     """How long a try is one process's; when that died, another tries again this much later, under the same id."""
     webhook_poll_seconds: float = 1.0
@@ -39,7 +39,7 @@ class NotificationsConfig(ServiceConfig):
             "webhook_timeout_seconds",
             "webhook_connect_seconds",
             "webhook_per_endpoint",
-            "webhook_endpoints_at_once",
+            "webhooks_at_once",
             "webhook_poll_seconds",
         ):
             if getattr(self, name) <= 0:

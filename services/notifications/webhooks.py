@@ -1,4 +1,4 @@
-"""Delivers what waits: each endpoint by a runner of its own, so that a dead one costs the others nothing.
+"""Delivers what waits: a few tries at a time at each endpoint, so that a dead one costs the others nothing.
 
 A try is claimed, sent, recorded; no transaction is open while it is sent. Whoever dies in between leaves a claim that
 ends, and the same webhook goes out again under the same id.
@@ -6,6 +6,8 @@ ends, and the same webhook goes out again under the same id.
 
 import asyncio
 import time
+from collections import defaultdict
+from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -37,12 +39,9 @@ class Webhooks:
         self, config: NotificationsConfig, pool: Pool, ledger: Ledger, outgoing: Outgoing, registry: CollectorRegistry
     ) -> None:
         self._config, self._pool, self._ledger, self._outgoing = config, pool, ledger, outgoing
-        self._runners: dict[UUID, asyncio.Task[None]] = {}
+        self._under_way: dict[UUID, set[asyncio.Task[None]]] = defaultdict(set)
         self._awake = asyncio.Event()
-        self._stopping = False
-        self._tries = Counter(
-            "dabir_webhook_tries", "Webhooks sent, by what came of it.", ["result"], registry=registry
-        )
+        self._tries = Counter("dabir_webhook_tries", "Tries, by what came of them.", ["result"], registry=registry)
 
     def wake(self) -> None:
         """Something may be due."""
@@ -53,63 +52,55 @@ class Webhooks:
         try:
             while True:
                 self._awake.clear()
-                await self._start_runners()
                 try:
+                    await self._start_due()
+                except _DATABASE_AWAY as error:
+                    log.warning("webhooks_wait_for_the_database", error=type(error).__name__)
+                with suppress(TimeoutError):
                     await asyncio.wait_for(self._awake.wait(), self._config.webhook_poll_seconds)
-                except TimeoutError:
-                    continue
         finally:
-            await self._stop()
+            await self._finish()
 
-    async def _stop(self) -> None:
+    async def _finish(self) -> None:
         """What is under way may still be recorded: otherwise it would be sent again."""
-        self._stopping = True
-        if runners := list(self._runners.values()):
-            _, late = await asyncio.wait(runners, timeout=STOP_SECONDS)
-            for runner in late:
-                runner.cancel()
+        if tasks := [task for tasks in self._under_way.values() for task in tasks]:
+            _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
+            for task in late:
+                task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _start_runners(self) -> None:
-        try:
-            async with self._pool.connection() as connection:
-                due = await store.due_endpoints(connection)
-        except _DATABASE_AWAY as error:
-            log.warning("webhooks_wait_for_the_database", error=type(error).__name__)
-            return
-        for endpoint in due:
-            if len(self._runners) >= self._config.webhook_endpoints_at_once:
-                return
-            if endpoint.id not in self._runners:
-                runner = asyncio.create_task(self._deliver(endpoint))
-                self._runners[endpoint.id] = runner
-                runner.add_done_callback(lambda ended, id_=endpoint.id: self._ended(id_, ended))  # type: ignore[misc]
+    async def _start_due(self) -> None:
+        """For each endpoint as many tries as it has room for: one that hangs takes nobody else's place."""
+        async with self._pool.connection() as connection:
+            for endpoint in await store.due_endpoints(connection):
+                room = self._room(endpoint)
+                if room > 0:
+                    seconds = self._config.webhook_claim_seconds
+                    for claimed in await store.claim(connection, endpoint.id, room, seconds):
+                        self._start(endpoint, claimed)
 
-    def _ended(self, endpoint: UUID, runner: asyncio.Task[None]) -> None:
-        del self._runners[endpoint]
-        if not runner.cancelled() and (error := runner.exception()) is not None:
-            log.error("webhook_runner_failed", endpoint=str(endpoint), exc_info=error)
-        else:
-            self.wake()
+    def _room(self, endpoint: Endpoint) -> int:
+        config = self._config
+        limit = 1 if endpoint.failing_since is not None else config.webhook_per_endpoint
+        total = sum(map(len, self._under_way.values()))
+        return min(limit - len(self._under_way.get(endpoint.id, ())), config.webhooks_at_once - total)
 
-    async def _deliver(self, endpoint: Endpoint) -> None:
-        """All that is due at one endpoint, a few at a time; one by one while it fails."""
-        logs.begin(f"endpoint-{endpoint.id}")
-        failing = endpoint.failing_since is not None
-        while not self._stopping:
-            limit = 1 if failing else self._config.webhook_per_endpoint
-            try:
-                async with self._pool.connection() as connection, connection.transaction():
-                    claimed = await store.claim(connection, endpoint.id, limit, self._config.webhook_claim_seconds)
-            except _DATABASE_AWAY as error:
-                log.warning("webhooks_wait_for_the_database", error=type(error).__name__)
-                return
-            if not claimed:
-                return
-            failing = not all(await asyncio.gather(*(self._try(endpoint, one) for one in claimed)))
+    def _start(self, endpoint: Endpoint, claimed: Claimed) -> None:
+        task = asyncio.create_task(self._try(endpoint, claimed))
+        self._under_way[endpoint.id].add(task)
+        task.add_done_callback(lambda ended: self._ended(endpoint.id, ended))
 
-    async def _try(self, endpoint: Endpoint, claimed: Claimed) -> bool:
-        """One webhook, sent and recorded; whether it arrived."""
+    def _ended(self, endpoint: UUID, task: asyncio.Task[None]) -> None:
+        self._under_way[endpoint].discard(task)
+        if not self._under_way[endpoint]:
+            del self._under_way[endpoint]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("webhook_failed", endpoint=str(endpoint), exc_info=error)
+        self.wake()
+
+    async def _try(self, endpoint: Endpoint, claimed: Claimed) -> None:
+        """One webhook, sent and recorded."""
+        logs.begin(claimed.notification.letter.removeprefix("letters/"))
         claim_ends = time.monotonic() + self._config.webhook_claim_seconds
         notification = claimed.notification
         answer, result = await self._send(endpoint, notification)
@@ -117,12 +108,11 @@ class Webhooks:
         log.info("webhook_tried", notification=str(notification.id), tries=claimed.tries, result=result)
         while time.monotonic() < claim_ends:  # afterwards it is another's
             try:
-                await self._record(endpoint, claimed, answer, result)
-                break
+                return await self._record(endpoint, claimed, answer, result)
             except _DATABASE_AWAY as error:
                 log.warning("webhook_not_recorded", notification=str(notification.id), error=type(error).__name__)
                 await asyncio.sleep(self._config.webhook_poll_seconds)
-        return _arrived(answer)
+        return None
 
     async def _send(self, endpoint: Endpoint, notification: Notification) -> tuple[Answer | None, str]:
         """What came back, if anything did, and that in a word."""

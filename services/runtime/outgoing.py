@@ -78,6 +78,8 @@ class Outgoing:
         try:
             async with session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
                 return Answer(answer.status, answer.headers.get("Retry-After", ""))
+        except aiohttp.InvalidURL as error:  # an address spelled in another way: 127.1, 0x7f000001
+            raise OutgoingFailed("ADDRESS_NOT_ALLOWED") from error
         except TimeoutError as error:
             raise OutgoingFailed("TIMEOUT") from error
         except aiohttp.ClientConnectorError as error:

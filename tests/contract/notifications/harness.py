@@ -122,7 +122,7 @@ class Running:
         receiver.secret = made.secret
         return made.endpoint.name
 
-    async def notify(self, delivery: str, **fields: Any) -> int:
+    async def notify(self, delivery: str, /, **fields: Any) -> int:
         """How many endpoints will be told."""
         stub = await self.stub("worker", NotificationInternalServiceStub)
         answer = await stub.Notify(notification(delivery, **fields), timeout=DEADLINE_SECONDS)
@@ -133,7 +133,7 @@ class Running:
         return list((await stub.ListDownLinks(pb.ListDownLinksRequest(), timeout=DEADLINE_SECONDS)).links)
 
 
-def notification(delivery: str, **fields: Any) -> pb.NotifyRequest:
+def notification(delivery: str, /, **fields: Any) -> pb.NotifyRequest:
     given: dict[str, Any] = {
         "notification_id": str(uuid.uuid4()),
         "body": BANK,
@@ -147,14 +147,14 @@ def notification(delivery: str, **fields: Any) -> pb.NotifyRequest:
 
 
 @contextlib.asynccontextmanager
-async def running(hub: Hub, **settings: Any) -> AsyncIterator[Running]:
-    """The service on a free port, its webhooks under way."""
+async def running(hub: Hub, *, delivering: bool = True, **settings: Any) -> AsyncIterator[Running]:
+    """The service on a free port, its webhooks under way unless they are another process's here."""
     config = hub.config(**settings)
     outgoing = Outgoing(
         allowed_networks=config.outgoing_allowed_networks,
         timeout_seconds=config.webhook_timeout_seconds,
         connect_seconds=config.webhook_connect_seconds,
-        at_once=config.webhook_endpoints_at_once * config.webhook_per_endpoint,
+        at_once=config.webhooks_at_once,
     )
     metrics = Metrics()
     async with open_pool(config) as pool, outgoing:
@@ -173,12 +173,13 @@ async def running(hub: Hub, **settings: Any) -> AsyncIterator[Running]:
         ]
         server = Server(config, services, hub.listed, metrics)
         started = Running(hub, await server.start())
-        delivering = asyncio.create_task(webhooks.run())
+        tasks = [asyncio.create_task(webhooks.run())] if delivering else []
         try:
             yield started
         finally:
             await started.close()
             await server.stop()
-            delivering.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await delivering
+            for task in tasks:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
