@@ -149,11 +149,18 @@ def settle(directory: Path, replicas: int) -> tuple[Stack, socket.socket]:
             known = {"base_port": base, "replicas": replicas}
             write(directory / "stack.json", json.dumps(known))
             return Stack(directory, base, replicas), reservation
-    raise StackError(f"no {BLOCK_PORTS} neighbouring ports are free; name the first of a free block: DABIR_PORTS=21000")
+    where = f"from {named} on" if (named := os.environ.get("DABIR_PORTS")) else "wherever it was tried"
+    raise StackError(
+        f"Of {BLOCK_PORTS} neighbouring ports some are taken {where}: name a free block, DABIR_PORTS=21000."
+    )
 
 
 def _candidates(directory: Path) -> Iterator[int]:
     if named := os.environ.get("DABIR_PORTS"):
+        if not named.isascii() or not named.isdigit() or not 1024 <= int(named) <= 65536 - BLOCK_PORTS:
+            raise StackError(
+                f"DABIR_PORTS={named}: write the first of {BLOCK_PORTS} ports, 1024 to {65536 - BLOCK_PORTS}."
+            )
         yield int(named)
         return
     with contextlib.suppress(StackError):

@@ -22,7 +22,7 @@ from temporalio.api.workflowservice.v1.request_response_pb2 import (
 from temporalio.api.workflowservice.v1.service_pb2_grpc import WorkflowServiceStub
 
 from infra.local import child, control, s3, temporal
-from infra.local.stack import Stack, StackError, opened
+from infra.local.stack import Stack, StackError, opened, settle
 
 RESTART_SECONDS = 60
 PARTS = ("postgres", "s3", "temporal")
@@ -231,6 +231,23 @@ def test_a_stack_that_runs_is_not_started_twice(parts: Stack) -> None:
     pid = control.supervisor_pid(parts.directory)
     control.up(parts.directory, 1, quiet, PARTS)
     assert control.supervisor_pid(parts.directory) == pid
+
+
+@pytest.mark.parametrize(("ports", "said"), [("http", "write the first of 64"), ("80", "1024"), ("65530", "1024")])
+def test_ports_that_cannot_be_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ports: str, said: str
+) -> None:
+    monkeypatch.setenv("DABIR_PORTS", ports)
+    with pytest.raises(StackError, match=said):
+        settle(tmp_path, 1)
+
+
+def test_a_named_block_is_taken_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack, reservation = settle(tmp_path, 1)
+    with reservation:
+        monkeypatch.setenv("DABIR_PORTS", str(stack.base_port))
+        with pytest.raises(StackError, match=f"from {stack.base_port} on"):
+            settle(tmp_path / "other", 1)
 
 
 def test_clean_deletes_nothing_that_is_not_a_stack(tmp_path: Path) -> None:
