@@ -63,8 +63,8 @@ def return_until(decided_at: datetime, definition: Definition) -> datetime:
 
 
 def hub_is_late(delivery: Delivery, now: datetime) -> bool:
-    """Whether a delivery that becomes available at `now` does so after the due of its acceptance."""
-    return delivery.acceptance_due is not None and now > delivery.acceptance_due
+    """Whether a delivery that becomes available at `now` does so after a due of its own."""
+    return any(due is not None and now > due for due in (delivery.acceptance_due, delivery.answer_due))
 
 
 def acceptance_is_late(delivery: Delivery, now: datetime) -> bool:

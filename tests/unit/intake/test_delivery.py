@@ -117,6 +117,7 @@ def test_what_is_not_in_the_mailbox_is_not_late() -> None:
     assert rules.check_flag(created, "acceptance", LATE) is False
     assert rules.hub_is_late(delivery(acceptance_due=DUE), LATE) is True
     assert rules.hub_is_late(delivery(acceptance_due=DUE), DUE) is False
+    assert rules.hub_is_late(delivery(answer_due=DUE), LATE) is True
     assert rules.hub_is_late(delivery(), LATE) is False
 
 
