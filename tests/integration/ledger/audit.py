@@ -8,7 +8,8 @@ import psycopg
 from cryptography import x509
 
 from dabir.common.v1.statement_pb2 import StatementPayload
-from dabir.formats.statement import digest, verify_statement
+from dabir.formats.signer import certificate_sha256
+from dabir.formats.statement import digest, read_statement, verify_statement
 
 Place = tuple[int, int]
 """Year (0 where there is none) and sequence: the order of a chain."""
@@ -23,15 +24,19 @@ def series_and_place(chain: str, sequence: int) -> tuple[str, Place]:
     return name, (int(year), sequence)
 
 
-def read(owner_url: str, certificate: x509.Certificate) -> Chains:
+def read(owner_url: str, *seals: x509.Certificate) -> Chains:
     """Verify every statement, and every chain: no gap, no fork, no repeat, each link to the one before it.
 
-    Returns the chains, each by place, with the compact JWS and its payload.
+    `seals`: the certificate of every service that stated something. Returns the chains, each by place, with the compact
+    JWS and its payload.
     """
+    by_sha256 = {certificate_sha256(seal): seal for seal in seals}
     chains: dict[str, dict[Place, tuple[str, StatementPayload]]] = defaultdict(dict)
     with psycopg.connect(owner_url) as connection:
+        # One moment of the ledger: services may be stating while it is read.
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         for (jws,) in connection.execute("SELECT jws FROM ledger.statement").fetchall():
-            payload = verify_statement(jws, certificate)
+            payload = verify_statement(jws, by_sha256[read_statement(jws).certificate_sha256])
             for link in next(event for event in payload.events.values() if event.links).links:
                 series, place = series_and_place(link.chain, link.sequence)
                 assert place not in chains[series], f"{link.chain} {link.sequence} is taken twice"

@@ -1,0 +1,52 @@
+"""One stack to hurt, the systems of a few bodies, and the seed of what happens to them.
+
+Every run draws a seed and says it; DABIR_CHAOS_SEED repeats it. A case depends on the seed and its own name only, so it
+can be repeated alone.
+"""
+
+import os
+import random
+import secrets
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from infra.local import control
+from infra.local.stack import Stack
+from tests.chaos.post import Post
+
+SEED = os.environ.get("DABIR_CHAOS_SEED") or str(secrets.randbelow(1_000_000))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if any("tests/chaos/" in report.nodeid for report in terminalreporter.getreports("passed")) or any(
+        "tests/chaos/" in report.nodeid for report in terminalreporter.getreports("failed")
+    ):
+        terminalreporter.write_line(f"chaos: DABIR_CHAOS_SEED={SEED} repeats this run's kills")
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """What happens in this case, and when."""
+    return random.Random(f"{SEED}/{request.node.name}")  # noqa: S311 - a schedule, no secret
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A whole stack of these tests' own: every case leaves it whole for the next."""
+    folder = tmp_path_factory.mktemp("chaos")
+    for outer in (folder, folder.parent, folder.parent.parent):
+        outer.chmod(0o711)  # PostgreSQL runs as another user when we are root
+    directory = folder / "state"
+    yield control.up(directory, 1)
+    control.down(directory)
+    shutil.copytree(directory / "logs", folder / "logs")  # for whoever asks why a case failed
+    control.clean(directory)
+
+
+@pytest.fixture(scope="session")
+def post(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Post]:
+    """Members' systems, which live through all that happens to the hub."""
+    with Post(stack, tmp_path_factory.mktemp("post")) as opened:
+        yield opened

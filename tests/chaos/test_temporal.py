@@ -1,0 +1,59 @@
+"""What Temporal holds may be lost at any moment: letters go on from what the database says."""
+
+import random
+
+import psycopg
+
+from dabir.formats import names
+from dabir.formats.statement import Event
+from infra.local.stack import Stack
+from tests.chaos import faults, whole
+from tests.chaos.post import SENDERS, Post
+from tests.chaos.traffic import Moment, Traffic
+from tests.chaos.waiting import until
+from workers.start import workflow_id
+
+SENDER, RECIPIENT = SENDERS[0], "sample-bank"
+NOTICE = "definitions/demo-notice/1"
+"""Late after 20 seconds, and closed as soon as its recipient has decided."""
+
+
+def is_stated(stack: Stack, event: Event, subject: str) -> bool:
+    with psycopg.connect(stack.database_url("dabir")) as connection:
+        query = "SELECT count(*) FROM ledger.statement WHERE event = %s AND subject = %s"
+        return connection.execute(query, (event.value, subject)).fetchone() == (1,)
+
+
+def test_a_letter_goes_on_after_its_run_was_terminated(stack: Stack, post: Post) -> None:
+    """Twice: once nothing but a clock would wake it, once its recipient decides."""
+    sent = post.clients[SENDER].send(post.write(SENDER, [RECIPIENT], definition=NOTICE))
+    letter, run = sent.letter.name, workflow_id(sent.letter.name)
+    delivery = names.delivery(letter, 1)
+    until("it is available", lambda: is_stated(stack, Event.AVAILABLE, delivery))
+
+    terminate(stack, run)
+    until("it is flagged as late", lambda: is_stated(stack, Event.ACCEPTANCE_REJECTION_EXPIRY, delivery))
+
+    terminate(stack, run)
+    post.clients[RECIPIENT].accept(delivery)
+    until("it is closed", lambda: is_stated(stack, Event.CLOSED, letter))
+    whole.check(stack, post, [])
+
+
+def terminate(stack: Stack, run: str) -> None:
+    """Ends the letter's open run, and returns when it is ended."""
+    until("it has a run", lambda: run in faults.runs(stack))
+    run_id = faults.runs(stack)[run]
+    faults.terminate(stack, run, run_id)
+    until("the run is ended", lambda: faults.runs(stack).get(run) != run_id)
+
+
+def test_letters_go_on_without_temporals_file(stack: Stack, post: Post, chance: random.Random) -> None:
+    moment, times = chance.choice((Moment.SUBMITTING, Moment.ACKNOWLEDGED)), chance.choice((1, 2, 3))
+    print(f"Temporal is killed and its file removed when, for time {times}, {moment.value}")
+    with Traffic(post, chance) as traffic:
+        traffic.wait_for(moment, times)
+        pid = faults.delete_temporal(stack)
+        travelled = traffic.finish()
+    faults.wait_until_back(stack, "temporal", pid)
+    whole.check(stack, post, travelled)
