@@ -10,6 +10,7 @@ from services.runtime.channel import reason_of
 # Trying again changes nothing. All other codes may pass, a missing right or method included: that is the hub's own
 # set-up, and when it is put right everything that waited goes on.
 _REFUSALS = frozenset({"INVALID_ARGUMENT", "NOT_FOUND", "ALREADY_EXISTS", "FAILED_PRECONDITION", "OUT_OF_RANGE"})
+_SET_UP_LOST = frozenset({"NOT_FOUND", "INVALID_ARGUMENT"})
 _DEFECTS = frozenset({"INTERNAL", "UNKNOWN", "DATA_LOSS"})
 
 
@@ -21,14 +22,18 @@ def code_name(error: grpc.aio.AioRpcError | RPCError) -> str:
 
 
 def is_refusal(error: grpc.aio.AioRpcError | RPCError) -> bool:
-    """Whether it is an answer. Temporal's NOT_FOUND is none: it has lost our namespace, and will be given it again."""
+    """Whether it is an answer. Temporal's NOT_FOUND and INVALID_ARGUMENT are none.
+
+    After its file was lost it has no namespace of ours, and then for a moment one without search attributes.
+    """
     code = code_name(error)
-    return code in _REFUSALS and not (isinstance(error, RPCError) and code == "NOT_FOUND")
+    return code in _REFUSALS and not (isinstance(error, RPCError) and code in _SET_UP_LOST)
 
 
 def is_defect(error: grpc.aio.AioRpcError | RPCError) -> bool:
     """A defect at the other end: may pass, but may also stand for ever."""
-    return code_name(error) in _DEFECTS
+    code = code_name(error)
+    return code in _DEFECTS or (isinstance(error, RPCError) and code == "INVALID_ARGUMENT")
 
 
 def reason(error: grpc.aio.AioRpcError | RPCError) -> str:

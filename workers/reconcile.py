@@ -16,7 +16,7 @@ from dabir.intake.v1.letter_pb2 import LETTER_STATE_CLOSED
 from services.runtime import logs
 from services.runtime.logs import log
 from workers.config import WorkerConfig
-from workers.failures import is_refusal, reason
+from workers.failures import is_defect, is_refusal, reason
 from workers.start import WORKFLOW, start, workflow_id
 
 CALL_SECONDS = 10.0
@@ -64,14 +64,14 @@ class Reconciler:
             request.page_token = page.next_page_token
 
     async def _start(self, letter: str) -> int:
-        """1 if it was started. One that is refused does not keep the others."""
+        """1 if it was started. One that cannot be does not keep the others."""
         try:
             answer = await self._intake.GetLetterPlan(GetLetterPlanRequest(letter=letter), timeout=CALL_SECONDS)
             if answer.plan.state == LETTER_STATE_CLOSED:
                 return 0
             await start(self._temporal, self._config.task_queue, answer.plan)
         except (grpc.aio.AioRpcError, RPCError) as error:
-            if not is_refusal(error):
+            if not (is_refusal(error) or is_defect(error)):
                 raise
             log.error("letter_not_restarted", letter=letter, reason=reason(error))
             return 0
