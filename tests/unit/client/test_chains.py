@@ -46,6 +46,12 @@ def test_a_missing_number_is_a_gap() -> None:
     assert places(gaps([*whole[:2], *whole[3:]])) == [(f"{BOOK}/1405", 4)]
 
 
+def test_a_number_passed_over_is_a_gap_though_the_digests_link() -> None:
+    whole = book(1405, 2)
+    skipping = stated("1405-4", (f"{BOOK}/1405", 4, whole[-1].digest))
+    assert places(gaps([*whole, skipping])) == [(f"{BOOK}/1405", 4)]
+
+
 def test_a_number_given_twice_is_a_gap() -> None:
     whole = book(1405, 3)
     twice = stated("other", (f"{BOOK}/1405", 2, whole[0].digest))
