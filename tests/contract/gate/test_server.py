@@ -55,7 +55,8 @@ async def test_stopping_says_so_finishes_what_runs_and_refuses_what_comes(identi
         assert (await watch.read()).status == NOT_SERVING
         watch.cancel()
         while (code := await _code(identities, hub.port)) != "UNAVAILABLE":
-            assert code == "OK"  # within stop_wait_seconds calls are still taken
+            # Within stop_wait_seconds calls are still taken; grpc cuts off the one that comes in the very moment after.
+            assert code in ("OK", "CANCELLED")
         assert not running_call.done()
         go.set()
         assert (await running_call).document.name == DOCUMENT
