@@ -7,11 +7,12 @@ import psycopg
 import pytest
 
 from dabir.common.v1 import manifest_pb2 as manifests
+from dabir.directory.v1 import directory_pb2 as directory
 from dabir.formats.statement import Event, digest
 from dabir.intake.v1 import letter_pb2
-from tests.contract.intake.line import Line
+from tests.contract.intake.line import CALL_SECONDS, Line
 from tests.contract.intake.member import Member, now, refusal, stamp, to
-from tests.contract.intake.people import People
+from tests.contract.intake.people import People, Worker, consign
 
 
 async def test_a_letter_takes_the_next_number_and_is_stated(line: Line, interior: Member) -> None:
@@ -54,6 +55,15 @@ async def test_the_same_request_gets_the_same_answer(interior: Member, line: Lin
     second.submission_acceptance.position = first.submission_acceptance.position
     assert second == first
     assert line.stored() == stored
+
+
+async def test_the_same_request_gets_the_same_answer_days_later(interior: Member, line: Line) -> None:
+    draft = await interior.draft()
+    first = await interior.submit(draft)
+    with line.clock_ahead("2 days"):
+        assert (await interior.submit(draft)).submission_acceptance.jws == first.submission_acceptance.jws
+        late = await interior.draft()
+        assert (await refusal(interior.submit(late))).reason == "WRITTEN_AT_OUT_OF_RANGE"
 
 
 @pytest.mark.parametrize("change", ["manifest", "signatures", "documents"])
@@ -121,13 +131,21 @@ async def test_a_due_of_the_manifests_is_kept(interior: Member) -> None:
     assert (await interior.submit(draft)).letter.answer_due == due
 
 
-async def test_a_circular_goes_to_very_many(interior: Member, line: Line) -> None:
-    offices = [(body, office) for body in ("bank", "court", "post") for office in ("registry", "branch", "patient")]
-    draft = await interior.send(
-        *(to(f"{body}/{office}") for body, office in offices), definition="definitions/circular/1"
-    )
-    rows = line.sql("SELECT number, state FROM intake.delivery WHERE letter = %s ORDER BY number", draft.name)
-    assert rows == [(number, "CREATED") for number in range(1, 10)]
+async def test_a_circular_goes_to_five_hundred(interior: Member, line: Line, worker: Worker) -> None:
+    offices = [f"bodies/post/offices/branch-{number}" for number in range(1, 501)]
+    async with line.operator() as operator:
+        for name in offices:
+            office = directory.Office(name=name, display_name_fa=name, display_name_en=name)
+            await operator.CreateOffice(directory.CreateOfficeRequest(office=office), timeout=CALL_SECONDS)
+    recipients = [to(f"post/branch-{number}", acceptance_needed=True) for number in range(1, 501)]
+    draft = await interior.send(*recipients, definition="definitions/circular/1")
+    for first in range(1, 501, 50):
+        plans = await consign(worker, draft, *range(first, first + 50))
+        assert {plan.state for plan in plans} == {letter_pb2.DELIVERY_STATE_AVAILABLE}
+    ((_, payload),) = line.statements(draft.name)
+    assert [one.office for one in payload.events[Event.SUBMISSION_ACCEPTANCE].recipients] == offices
+    rows = line.sql("SELECT number, sequence FROM intake.delivery WHERE letter = %s ORDER BY number", draft.name)
+    assert rows == [(number, 1) for number in range(1, 501)]
 
 
 async def test_a_relation_to_an_own_letter_or_to_paper_is_taken(interior: Member) -> None:
