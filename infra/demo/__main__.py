@@ -6,6 +6,7 @@ standard output is one JSON object of figures of this run; the exit status is 0 
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -31,6 +32,7 @@ def main() -> int:
     chosen = parser.parse_args()
     if chosen.input is not None and not chosen.input.is_dir():
         parser.error(f"{chosen.input} is no folder")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what we started ends with us
     began, stage, directory = time.monotonic(), Stage(), named_directory()
     stays = chosen.keep or control.is_running(directory)
     checked, ui = Checked(problems=["the demo did not run to its end"]), None
@@ -45,6 +47,8 @@ def main() -> int:
         if not stays:
             control.down(directory, stage.stack)
     stage.problems(checked.problems)
+    if ui:
+        stage.aside(f"The stack stays up (make down ends it). Temporal's UI: {ui}")
     figures = figures_of(checked, seconds=time.monotonic() - began, temporal_ui=ui)
     sys.stderr.flush()
     print(json.dumps(figures), flush=True)

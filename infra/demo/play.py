@@ -182,7 +182,7 @@ class Play:
             lines=(
                 ("شماره:", persian_digits(_own_number(planned))),
                 ("تاریخ:", format_date(now, "JALALI", TIME_ZONE)),
-                ("پیوست:", f"{persian_digits(str(annexes))} برگ" if annexes else "ندارد"),
+                ("پیوست:", f"{persian_digits(str(annexes))} فقره" if annexes else "ندارد"),
             ),
             marks=tuple(marks),
             to=_addressees([self.stage.name(body) for body in planned.recipients]),

@@ -1,6 +1,7 @@
 """The demo's letters on the whole stack, and that its check sees what is not as planned."""
 
 import dataclasses
+import io
 import json
 import subprocess
 import sys
@@ -8,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pikepdf
 import pytest
 
 from dabir.client.chains import Head
-from infra.demo import check
+from infra.demo import check, render
 from infra.demo.annexes import Annexes
 from infra.demo.cast import Cast, Endpoints
 from infra.demo.check import Before, Checked
@@ -157,6 +159,19 @@ def test_the_command_ends_with_one_object_and_leaves_the_stack_as_it_was(stack: 
     assert "damaged.pdf: DAMAGED" in done.stdout
     assert "unknown.xyz: MEDIA_TYPE_UNKNOWN" in done.stdout
     assert not (stack.directory / "demo" / "endpoints.json").exists()
+
+
+def test_a_page_is_the_same_bytes_each_time_and_set_in_the_repositorys_font() -> None:
+    paper = render.Paper(
+        "وزارت", "دبیرخانه", "و", (("شماره:", "۱"),), ("فوری",), ("گیرنده",), "موضوع", ("متن",), "وزیر"
+    )
+    page = render.pdf(paper)
+    assert render.pdf(paper) == page
+    assert render.pdf(dataclasses.replace(paper, subject="دیگر")) != page
+    with pikepdf.open(io.BytesIO(page)) as read:
+        fonts = {str(font.BaseFont) for font in read.pages[0].Resources.Font.values()}
+    assert fonts
+    assert all("Vazirmatn" in font for font in fonts)
 
 
 def test_the_plan_is_whole() -> None:
