@@ -135,13 +135,14 @@ class Objects:
             raise errors.RetentionNotKept(document=segment.document)
         return kept
 
-    async def delete(self, key: str) -> None:
-        """Deletes every version of a key that is no segment's of a claimed document."""
+    async def delete(self, key: str, version: str | None) -> None:
+        """Deletes a key that is no segment of a claimed document: the version known, and every one that is listed."""
 
         def delete() -> None:
-            for found in self._client.list_objects(self._bucket, prefix=key, include_version=True, recursive=True):
-                if found.object_name == key:
-                    self._client.remove_object(self._bucket, key, version_id=found.version_id)
+            listed = self._client.list_objects(self._bucket, prefix=key, include_version=True, recursive=True)
+            versions = {one.version_id for one in listed if one.object_name == key}
+            for one in versions | ({version} if version else set()):
+                self._client.remove_object(self._bucket, key, version_id=one)
 
         await self._run(delete)
 

@@ -307,9 +307,11 @@ async def begin_sweep(connection: Connection, periods: Periods, limit: int) -> l
     return [row[0] for row in await cursor.fetchall()]
 
 
-async def attempts_of(connection: Connection, document: str) -> list[tuple[int, int]]:
-    """Every attempt (number, attempt) to store a segment of a document, stored or not."""
-    cursor = await connection.execute("SELECT number, attempt FROM documents.segment WHERE document = %s", (document,))
+async def attempts_of(connection: Connection, document: str) -> list[tuple[int, int, str | None]]:
+    """Every attempt (number, attempt, version where it was stored) to store a segment of a document."""
+    cursor = await connection.execute(
+        "SELECT number, attempt, version FROM documents.segment WHERE document = %s", (document,)
+    )
     return await cursor.fetchall()
 
 

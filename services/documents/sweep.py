@@ -52,7 +52,7 @@ class Sweep:
         async with self._pool.connection() as connection:
             abandoned = await store.abandoned_attempts(connection, self._periods, _BATCH)
         for document, number, attempt in abandoned:
-            await self._objects.delete(segment_key(document, number, attempt))
+            await self._objects.delete(segment_key(document, number, attempt), None)
             async with self._pool.connection() as connection:
                 await store.forget_attempt(connection, document, number, attempt)
 
@@ -83,8 +83,8 @@ class Sweep:
         """Objects before rows: what is interrupted is found marked by the next round."""
         async with self._pool.connection() as connection:
             attempts = await store.attempts_of(connection, document)
-        for number, attempt in attempts:
-            await self._objects.delete(segment_key(document, number, attempt))
+        for number, attempt, version in attempts:
+            await self._objects.delete(segment_key(document, number, attempt), version)
         async with self._pool.connection() as connection:
             await store.end_sweep(connection, document)
         log.info("document_swept", document=document)

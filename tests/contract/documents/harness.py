@@ -2,13 +2,14 @@
 
 import asyncio
 import hashlib
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,10 @@ _SERVICES = ("documents", "intake", "worker", "directory")
 
 def new_document() -> str:
     return names.document(str(uuid.uuid4()))
+
+
+def new_letter() -> str:
+    return names.letter(str(uuid.uuid4()))
 
 
 class People:
@@ -147,6 +152,29 @@ async def serve_directory(people: People) -> AsyncIterator[tuple[Directory, str]
         await server.stop(None)
 
 
+_holds = itertools.count(1_000_000)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A hold on some rows."""
+
+    connection: psycopg.Connection[Any]
+    number: int
+
+    async def reached(self) -> bool:
+        """Whether somebody waits to update them."""
+        return bool(self._waiting())
+
+    def throw_away(self) -> None:
+        for pid in self._waiting():
+            self.connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
+
+    def _waiting(self) -> list[int]:
+        query = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted"
+        return [row[0] for row in self.connection.execute(query, (self.number,)).fetchall()]
+
+
 @dataclass
 class Documents:
     """A process of documents and its surroundings. Killed and started again it is the same one, on the same port."""
@@ -159,9 +187,14 @@ class Documents:
     s3: S3Server
     process: subprocess.Popen[bytes] | None = None
 
-    async def start(self) -> None:
+    def launch(self) -> subprocess.Popen[bytes]:
+        """The process, started; whether it gets ready is another question."""
         command = Command((sys.executable, "-m", "services.documents", str(self.config)))
         self.process = launch(command, self.config.with_suffix(".log"), cwd=ROOT)
+        return self.process
+
+    async def start(self) -> None:
+        self.launch()
         async with self.channel("interior") as channel:
             await asyncio.wait_for(channel.channel_ready(), 30)
 
@@ -211,14 +244,19 @@ class Documents:
             return cursor.fetchall() if cursor.description else []
 
     async def accept(
-        self, granted: dict[str, bytes], *, recipient: str = RECIPIENT, signer: KeySigner | None = None
+        self,
+        granted: dict[str, bytes],
+        *,
+        recipient: str = RECIPIENT,
+        signer: KeySigner | None = None,
+        committed: bool = True,
     ) -> str:
         """A letter of SENDER's that `recipient` accepted: its ConsignmentAcceptance, stated as intake does."""
-        letter = names.letter(str(uuid.uuid4()))
+        letter = new_letter()
         delivery = names.delivery(letter, 1)
         ledger = Ledger(hub=HUB, source="intake", signer=signer or self.people.seal)
         connect = psycopg.AsyncConnection.connect(self.postgres.database_url("intake"), autocommit=True)
-        async with await connect as connection, connection.transaction():
+        async with await connect as connection, connection.transaction(force_rollback=not committed):
             chains = await ledger.open(connection, [delivery])
             statement = await chains.append(
                 event=[Event.CONSIGNMENT_ACCEPTANCE, Event.CONTENT_CONSIGNMENT],
@@ -243,6 +281,57 @@ class Documents:
                 previous_of_new_chain={delivery: b"p" * 32},
             )
         return statement.jws
+
+    @contextmanager
+    def held(self, table: str, condition: str) -> Iterator["Held"]:
+        """Updates of these rows wait, inside the database, until the block ends; what waits then is thrown away.
+
+        So a process can be killed exactly before its write: it has sent it, and it never happens.
+        """
+        number = next(_holds)
+        with psycopg.connect(self.postgres.owner_url, autocommit=True) as connection:
+            connection.execute("SELECT pg_advisory_lock(%s)", (number,))
+            connection.execute(
+                f"CREATE FUNCTION documents.hold_{number}() RETURNS trigger LANGUAGE plpgsql AS "
+                f"'BEGIN PERFORM pg_advisory_xact_lock({number}); RETURN NEW; END';"
+                f"CREATE TRIGGER hold_{number} BEFORE UPDATE ON documents.{table} FOR EACH ROW WHEN ({condition}) "
+                f"EXECUTE FUNCTION documents.hold_{number}()".encode()
+            )
+            held = Held(connection, number)
+            try:
+                yield held
+            finally:
+                held.throw_away()
+                connection.execute(f"DROP FUNCTION documents.hold_{number} CASCADE".encode())
+
+    async def state_letter(self) -> str:
+        """A letter that has a chain in the ledger."""
+        letter, ledger = new_letter(), Ledger(hub=HUB, source="intake", signer=self.people.seal)
+        connect = psycopg.AsyncConnection.connect(self.postgres.database_url("intake"), autocommit=True)
+        async with await connect as connection, connection.transaction():
+            chains = await ledger.open(connection, [letter])
+            await chains.append(
+                event=Event.CLOSED,
+                subject=letter,
+                txn=letter,
+                chains=[letter],
+                fields=StatementEvent(),
+                sender_body=SENDER,
+                recipient_body=None,
+            )
+        return letter
+
+    def stored(self, name: str) -> list[tuple[str, str]]:
+        """Key and version of each segment."""
+        rows = self.sql(
+            "SELECT number, attempt, version FROM documents.segment WHERE document = %s AND version IS NOT NULL", name
+        )
+        return [(f"{name}/{number}/{attempt}", version) for number, attempt, version in rows]
+
+    def objects(self, prefix: str) -> set[str]:
+        """The versions in S3 under a prefix, delete markers included."""
+        found = self.s3.client().list_objects(self.s3.bucket, prefix=prefix, include_version=True, recursive=True)
+        return {f"{one.object_name}@{one.version_id}" for one in found}
 
 
 @asynccontextmanager
@@ -294,6 +383,7 @@ def _write_config(
         "s3_bucket": s3.bucket,
         "s3_tls": False,
         "identity_cache_seconds": 0.0,
+        "sweep_interval_seconds": 0.2,
         **settings,
     }
     config.write_text(toml(written), encoding="utf-8")

@@ -16,7 +16,7 @@ def pdf(pages: int = 1, *, attachment: bytes = b"", encryption: pikepdf.Encrypti
     if attachment:
         document.Root.Attachment = pikepdf.Stream(document, attachment)
     file = io.BytesIO()
-    document.save(file, compress_streams=False, encryption=encryption or False)
+    document.save(file, compress_streams=False, encryption=encryption or False, deterministic_id=encryption is None)
     return file.getvalue()
 
 
