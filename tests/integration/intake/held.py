@@ -6,7 +6,7 @@ An immediate one waits within the last statement before COMMIT: a dead client's 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
@@ -57,11 +57,11 @@ class Held:
             self._connection.execute("DELETE FROM public.test_hold")
             waiting = self._waiting()
             self._connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
-            await _until(lambda: not self._in_transaction(waiting))
+            await until(lambda: not self._in_transaction(waiting))
 
     async def reached(self, count: int = 1) -> None:
         """Return when so many transactions wait."""
-        await _until(lambda: len(self._waiting()) >= count)
+        await until(lambda: len(self._waiting()) >= count)
 
     def _waiting(self) -> list[int]:
         rows = self._connection.execute(
@@ -76,7 +76,8 @@ class Held:
         return bool(rows.fetchall())
 
 
-async def _until(condition: Any) -> None:
+async def until(condition: Callable[[], bool]) -> None:
+    """Return when the condition holds; fail when it does not within half a minute."""
     deadline = time.monotonic() + _WAIT_SECONDS
     while not condition():
         assert time.monotonic() < deadline, "what was waited for did not come"

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import psycopg
 import pytest
 
 from dabir.common.v1.receipt_pb2 import RETURN_REASON_DUPLICATE
@@ -11,6 +12,7 @@ from dabir.intake.v1 import letter_pb2 as letters
 from tests.contract.intake.line import CALL_SECONDS, COPIES, Line
 from tests.contract.intake.member import Draft, Member, Refusal, refusal, reply_to, to
 from tests.contract.intake.people import People, Worker, consign
+from tests.integration.intake.held import until
 
 ROUNDS = 8
 
@@ -46,14 +48,14 @@ async def test_one_letter_id_stands_for_one_request(line: Line, interiors: list[
         first = await interiors[0].draft()
         second = await interiors[1].draft(letter_uuid=first.manifest.letter_uuid, subject="دیگر")
 
-        async def submit(member: Member, draft: Draft) -> str | Refusal:
+        async def outcome(member: Member, draft: Draft) -> str | Refusal:
             call = member.submit(draft)
             try:
                 return (await call).letter.subject
             except Exception:
                 return await refusal(member.submit(draft))
 
-        outcomes = await asyncio.gather(submit(interiors[0], first), submit(interiors[1], second))
+        outcomes = await asyncio.gather(outcome(interiors[0], first), outcome(interiors[1], second))
         (refused,) = (one for one in outcomes if isinstance(one, Refusal))
         assert refused.reason == "LETTER_ID_REUSED"
         assert len(line.statements(first.name)) == 1
@@ -128,23 +130,31 @@ async def test_deliveries_are_taken_in_once_and_a_letter_closes_once(
         assert len(line.statements(draft.delivery(1))) == 2
 
 
-async def test_letters_that_answer_each_other_do_not_deadlock(
+async def test_deliveries_are_locked_by_name(
     line: Line, interiors: list[Member], banks: list[Member], workers: list[Worker]
 ) -> None:
-    """Each reply answers two deliveries, named in the other's order; locks are taken by name."""
-    for _ in range(ROUNDS):
-        drafts = [await interiors[0].send(to("bank/registry"), to("bank/branch")) for _ in range(2)]
-        for draft in drafts:
-            await consign(workers[0], draft)
-            await asyncio.gather(banks[0].accept(draft.delivery(1)), banks[1].accept(draft.delivery(2)))
-        orders = (drafts, drafts[::-1])
-        replies = [
-            await bank.draft(
-                to("interior/registry"), relations=[relation for draft in order for relation in reply_to(draft)]
-            )
-            for bank, order in zip(banks, orders, strict=True)
-        ]
-        await asyncio.gather(*(bank.submit(reply) for bank, reply in zip(banks, replies, strict=True)))
-        for draft in drafts:
-            events = [set(payload.events) for _, payload in line.statements(draft.delivery(1))]
-            assert events.count({Event.ANSWERED}) == 1
+    """Whoever waits for the first of two deliveries does not hold the second, however its letter names them."""
+    drafts = [await interiors[0].send() for _ in range(2)]
+    for draft in drafts:
+        await consign(workers[0], draft)
+        await banks[0].accept(draft.delivery())
+    first, second = sorted(draft.delivery() for draft in drafts)
+    for order in (drafts, drafts[::-1]):
+        relations = [relation for draft in order for relation in reply_to(draft)]
+        reply = await banks[0].draft(to("interior/registry"), relations=relations)
+        with psycopg.connect(line.postgres.owner_url) as connection:
+            lock = "SELECT FROM intake.delivery WHERE name = %s FOR UPDATE NOWAIT"
+            connection.execute(lock, (first,))
+            submitting = asyncio.ensure_future(submit(banks[0], reply))
+            await until(lambda: line.sql(WAITING) == [(1,)])
+            connection.execute(lock, (second,))
+        await submitting
+    events = [set(payload.events) for _, payload in line.statements(first)]
+    assert events.count({Event.ANSWERED}) == 1
+
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+async def submit(member: Member, draft: Draft) -> None:
+    await member.submit(draft)
