@@ -239,6 +239,8 @@ def _ordered_certificates(signed: Any, identifier: Any) -> tuple[x509.Certificat
         raise _refuse(f"holds {len(encoded)} certificates; at most {MAX_CERTIFICATES} are allowed")
     if any(choice.name != "certificate" for choice in signed["certificates"]) or sorted(set(encoded)) != encoded:
         raise _refuse("repeats a certificate, has them out of order or holds other than X.509 ones")
+    if any(choice.chosen.serial_number <= 0 for choice in signed["certificates"]):
+        raise _refuse("holds a certificate whose serial number is not positive (RFC 5280 4.1.2.2)")
     waiting = {der: choice.chosen for der, choice in zip(encoded, signed["certificates"], strict=True)}
     # Names are compared as encoded: asn1crypto's own comparison fails on some Persian names.
     wanted = identifier["issuer"].dump(), identifier["serial_number"].native

@@ -101,6 +101,14 @@ def test_a_chain_with_its_root_is_not_signed_with() -> None:
     assert raised.value.reason == "LOOSE_SIGNATURE_FILE"
 
 
+def test_certificates_have_positive_serial_numbers() -> None:
+    number = AUTHORITY.intermediate.serial_number
+    serial = number.to_bytes(number.bit_length() // 8 + 1, "big")
+    assert FILE.count(serial) == 1
+    with pytest.raises(FormatError, match="serial number"):
+        cades.read_signature(FILE.replace(serial, bytes([serial[0] | 0x80]) + serial[1:]))
+
+
 def test_size_is_checked_first() -> None:
     with pytest.raises(FormatError) as raised:
         cades.read_signature(FILE + bytes(cades.MAX_SIGNATURE_BYTES))
