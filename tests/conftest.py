@@ -6,7 +6,7 @@ import secrets
 import signal
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,6 +51,19 @@ def free_port() -> int:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+@pytest.fixture(scope="session")
+def stack_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Makes a folder for a stack: when we are root, PostgreSQL runs as another user and must be able to reach it."""
+
+    def make(name: str) -> Path:
+        folder = tmp_path_factory.mktemp(name)
+        for outer in (folder, folder.parent, folder.parent.parent):
+            outer.chmod(outer.stat().st_mode | 0o011)
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session")

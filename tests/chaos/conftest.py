@@ -8,7 +8,8 @@ import os
 import random
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -33,11 +34,9 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(stack_folder: Callable[[str], Path]) -> Iterator[Stack]:
     """A whole stack of these tests' own: every case leaves it whole for the next."""
-    folder = tmp_path_factory.mktemp("chaos")
-    for outer in (folder, folder.parent, folder.parent.parent):
-        outer.chmod(0o711)  # PostgreSQL runs as another user when we are root
+    folder = stack_folder("chaos")
     directory = folder / "state"
     yield control.up(directory, 1)
     control.down(directory)

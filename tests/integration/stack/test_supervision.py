@@ -40,11 +40,9 @@ def quiet(_line: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def parts(stack_folder: Callable[[str], Path]) -> Iterator[Stack]:
     """A stack of these tests' own, which they may hurt."""
-    folder = tmp_path_factory.mktemp("stack")
-    for outer in (folder, folder.parent, folder.parent.parent):
-        outer.chmod(0o711)  # PostgreSQL runs as another user when we are root
+    folder = stack_folder("stack")
     stack = control.up(folder / "state", 1, quiet, PARTS)
     yield stack
     control.clean(stack.directory, quiet)

@@ -4,7 +4,8 @@ import os
 import signal
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -45,10 +46,8 @@ def test_seals_list_the_events_that_the_ledger_lets_their_service_state(postgres
 
 
 @pytest.fixture(scope="module")
-def two_of_each(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("replicas")
-    for outer in (folder, folder.parent, folder.parent.parent):
-        outer.chmod(0o711)
+def two_of_each(stack_folder: Callable[[str], Path]) -> Iterator[Stack]:
+    folder = stack_folder("replicas")
     directory = folder / "state"
     yield control.up(directory, 2)
     control.clean(directory)
