@@ -39,6 +39,9 @@ from services.runtime.refusals import (
 
 _REQUEST_ID_FORM = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _DETAILS = "grpc-status-details-bin"
+# No list of a request may hold more (the longest are Advance's refusals). Rules judge every element, also of a list
+# that is too long: four megabytes of empty elements would take a minute and gigabytes.
+_LIST_MAX_ELEMENTS = 1000
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -280,6 +283,9 @@ def parsed(call: Call, received: bytes) -> Message:
         message = call.parse(received)
     except DecodeError as error:
         raise RequestMalformed(message=f"request of {call.rpc}") from error
+    if (field := overlong(message)) is not None:
+        said = f"It holds more than {_LIST_MAX_ELEMENTS} elements."
+        raise RequestInvalid(fields=field, field_violations=[FieldViolation(field, said)])
     violations = [
         FieldViolation(path(violation.proto.field), violation.proto.message or violation.proto.rule_id)
         for violation in protovalidate.collect_violations(message)
@@ -288,6 +294,18 @@ def parsed(call: Call, received: bytes) -> Message:
         fields = ", ".join(sorted({violation.field for violation in violations})[:10])
         raise RequestInvalid(fields=fields, field_violations=violations)
     return message
+
+
+def overlong(message: Message) -> str | None:
+    """The name of a list in `message` that no request may hold, judged before its elements are; None without one."""
+    for field, value in message.ListFields():
+        if field.is_repeated and len(value) > _LIST_MAX_ELEMENTS:
+            return field.name
+        if field.message_type is not None and not field.message_type.GetOptions().map_entry:
+            inner = (overlong(one) for one in (value if field.is_repeated else (value,)))
+            if (found := next((name for name in inner if name is not None), None)) is not None:
+                return found
+    return None
 
 
 def path(field: Any) -> str:
