@@ -176,7 +176,7 @@ def verify_chain(
     while path[-1] not in roots:
         issuer = next((c for c in (*roots, *waiting) if _issued(path[-1], c, len(path) - 1)), None)
         if issuer is None or len(path) == MAX_CHAIN:
-            message = f"no trusted root issued {path[-1].subject.rfc4514_string()!a} or its issuers"
+            message = f"no trusted root issued {_name(path[-1])} or its issuers"
             raise CertificateError("UNTRUSTED_CHAIN", message)
         if issuer in waiting:
             waiting.remove(issuer)
@@ -193,6 +193,14 @@ def verify_chain(
     return tuple(path)
 
 
+def _name(certificate: x509.Certificate) -> str:
+    """The subject for a message, in ASCII. A name that is not what its encoding says is read only here, and fails."""
+    try:
+        return ascii(certificate.subject.rfc4514_string())
+    except _UNREADABLE:
+        return "an unreadable name"
+
+
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate, certificates_between: int) -> bool:
     """Whether `issuer` signed `certificate` and may be a CA above so many intermediates (RFC 5280 §6.1.4 k–n)."""
     try:
@@ -206,7 +214,7 @@ def _issued(certificate: x509.Certificate, issuer: x509.Certificate, certificate
 
 
 def _check_usable(certificate: x509.Certificate, at: datetime.datetime) -> None:
-    name = ascii(certificate.subject.rfc4514_string())
+    name = _name(certificate)
     if at < certificate.not_valid_before_utc:
         raise CertificateError(
             "NOT_YET_VALID", f"the certificate of {name} is valid from {certificate.not_valid_before_utc}"
@@ -233,10 +241,10 @@ def _check_not_revoked(
     at: datetime.datetime,
     crls: Collection[x509.CertificateRevocationList],
 ) -> None:
-    name = ascii(certificate.subject.rfc4514_string())
+    name = _name(certificate)
     current = [crl for crl in crls if is_current(crl, issuer, at)]
     if not current:
-        message = f"no revocation list of {issuer.subject.rfc4514_string()!a} is in force at {at}; fetch one"
+        message = f"no revocation list of {_name(issuer)} is in force at {at}; fetch one"
         raise CertificateError("REVOCATION_UNKNOWN", message)
     for crl in current:
         entry = crl.get_revoked_certificate_by_serial_number(certificate.serial_number)

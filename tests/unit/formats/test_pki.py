@@ -204,3 +204,15 @@ def test_a_file_signer_names_the_file_that_is_wrong(tmp_path: Path) -> None:
         FileSigner(foreign, certificates_file)
     with pytest.raises(FileNotFoundError):
         FileSigner(tmp_path / "missing.pem", certificates_file)
+
+
+def test_a_name_that_is_not_what_its_encoding_says_is_refused_and_no_crash() -> None:
+    signer = AUTHORITY.issue(purpose="sign", position="x")
+    name = signer.certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value
+    assert isinstance(name, str)
+    der = signer.certificate.public_bytes(serialization.Encoding.DER)
+    not_utf8 = x509.load_der_x509_certificate(der.replace(name.encode(), b"\xff" * len(name.encode())))
+    with pytest.raises(pki.CertificateError) as raised:
+        pki.verify_chain(not_utf8, signer.chain, [AUTHORITY.root], AT, None)
+    assert raised.value.reason == "UNTRUSTED_CHAIN"
+    assert "unreadable" in str(raised.value)
