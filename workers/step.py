@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from google.protobuf.message import Message
@@ -73,7 +73,7 @@ class Steps:
             return await workflow.execute_local_activity_method(
                 call, request, start_to_close_timeout=QUICK_TIMEOUT, retry_policy=QUICK_RETRY, summary=summary
             )
-        except ActivityError as error:
+        except FailureError as error:  # a local activity's failure comes as it is, another's inside an ActivityError
             _raise_if_refused(error)
         with self._wait(summary, about, Trouble.RETRYING, "") as waiting:
             while True:
@@ -127,7 +127,7 @@ class Steps:
             self._changed()
 
 
-def _raise_if_refused(error: ActivityError) -> None:
-    cause = error.cause
+def _raise_if_refused(error: FailureError) -> None:
+    cause = error.cause if isinstance(error, ActivityError) else error
     if isinstance(cause, ApplicationError) and cause.non_retryable:
         raise Refused(cause.type or "REFUSED") from None

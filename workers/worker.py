@@ -12,7 +12,9 @@ from workers.letter import LetterWorkflow
 
 # Our own modules hold no state and read no clock (`workflow.now()` is handed to them): loading them anew for every
 # letter would cost more than the letter.
-_RESTRICTIONS = SandboxRestrictions.default.with_passthrough_modules("dabir", "google", "buf", "services", "workers")
+WORKFLOW_RUNNER = SandboxedWorkflowRunner(
+    restrictions=SandboxRestrictions.default.with_passthrough_modules("dabir", "google", "buf", "services", "workers")
+)
 
 
 def letter_worker(config: WorkerConfig, client: Client, activities: Activities) -> Worker:
@@ -30,7 +32,7 @@ def letter_worker(config: WorkerConfig, client: Client, activities: Activities) 
             activities.close_letter,
             activities.record_operator_action,
         ],
-        workflow_runner=SandboxedWorkflowRunner(restrictions=_RESTRICTIONS),
+        workflow_runner=WORKFLOW_RUNNER,
         max_cached_workflows=config.workflow_cache,
         graceful_shutdown_timeout=timedelta(seconds=config.stop_grace_seconds),
         # A fixed number of pollers leaves a tail of 5 s on a queue of one partition.

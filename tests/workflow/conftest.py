@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -81,8 +82,8 @@ class Line:
 
     async def details(self, letter: str) -> str:
         """The current details, as the UI asks for them."""
-        metadata = await self.run_of(letter).query("__temporal_workflow_metadata")
-        return str(metadata["currentDetails"])
+        metadata = await self.run_of(letter).query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+        return str(metadata.current_details)
 
     async def shows(self, letter: str, **attributes: object) -> None:
         """Wait until these search attributes have these values."""

@@ -65,6 +65,11 @@ class RefusalOrdered(FailedPrecondition):
     template = "The test ordered a refusal that mentions محرمانه."
 
 
+class DefectOrdered(DabirError):
+    reason = "INTERNAL"
+    template = "The test ordered a defect."
+
+
 class LetterNotFound(NotFound):
     reason = "LETTER_NOT_FOUND"
     template = "There is no letter {letter}."
@@ -129,6 +134,14 @@ class SmallIntake(IntakeInternalServiceServicer):
         """Subject and event of each, in their order."""
         self.never_flags: set[str] = set()
         """Letters whose deliveries became available after their due: by the hub's fault, so without a flag."""
+        self.no_mailbox: set[str] = set()
+        """Deliveries that ConsignDeliveries refuses."""
+        self.hidden: set[str] = set()
+        """Letters whose plan is refused."""
+        self.out_for: set[str] = set()
+        """Letters whose plan is not to be had at the moment."""
+        self.broken: set[str] = set()
+        """Letters whose plan cannot be made, by a defect."""
 
     # What a test does: the members' side.
 
@@ -211,8 +224,12 @@ class SmallIntake(IntakeInternalServiceServicer):
     # What the workers call.
 
     def _plan(self, letter: str) -> intake.LetterPlan:
-        if letter not in self.plans:
+        if letter not in self.plans or letter in self.hidden:
             raise LetterNotFound(letter=letter)
+        if letter in self.out_for:
+            raise OutageOrdered
+        if letter in self.broken:
+            raise DefectOrdered
         return self.plans[letter]
 
     async def GetLetterPlan(  # noqa: N802
@@ -233,6 +250,8 @@ class SmallIntake(IntakeInternalServiceServicer):
     async def ConsignDeliveries(  # noqa: N802
         self, request: intake.ConsignDeliveriesRequest, context: object
     ) -> intake.ConsignDeliveriesResponse:
+        if self.no_mailbox.intersection(request.deliveries):
+            raise RefusalOrdered
         for name in request.deliveries:
             delivery = self.delivery(name)
             if delivery.state == states.DELIVERY_STATE_CREATED:
@@ -260,7 +279,8 @@ class SmallIntake(IntakeInternalServiceServicer):
 
     async def CloseLetter(self, request: intake.CloseLetterRequest, context: object) -> intake.CloseLetterResponse:  # noqa: N802
         plan = self._plan(request.letter)
-        waiting = [d.delivery for d in plan.deliveries if not self._done(d)]
+        originals = [d for d in plan.deliveries if d.kind == manifest_pb2.RECIPIENT_KIND_TO]
+        waiting = [d.delivery for d in originals if not self._done(d)]
         if waiting and now() < plan.close_at.ToDatetime(tzinfo=UTC):
             return intake.CloseLetterResponse(state=states.LETTER_STATE_OPEN, waiting_deliveries=waiting)
         if plan.state == states.LETTER_STATE_OPEN:

@@ -1,0 +1,90 @@
+"""Every open letter has an open run, whatever ended it, and goes on from where it stands."""
+
+from datetime import timedelta
+
+import pytest
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.service import RPCError
+
+from dabir.intake.v1 import letter_pb2 as states
+from tests.workflow.conftest import Line
+from tests.workflow.eventually import eventually
+from workers.start import start
+
+
+async def test_a_terminated_run_starts_again_and_repeats_nothing(line: Line) -> None:
+    async with line.working():
+        async with line.following():
+            plan = await line.hub.intake.register(2)
+            await line.shows(plan.letter, DabirStage="AWAITING_ACCEPTANCE")
+        await line.hub.intake.accept(plan.deliveries[0].delivery, return_window=timedelta(hours=1))
+        await line.run_of(plan.letter).terminate("a test")
+        assert await line.reconciler.reconcile() == 1
+        await line.shows(plan.letter, DabirStage="AWAITING_ACCEPTANCE")
+        assert await line.reconciler.reconcile() == 0
+        assert plan.deliveries[1].delivery in await line.details(plan.letter)
+    assert len(line.hub.notifications.told) == 2
+    assert line.hub.faults.calls["ConsignDeliveries"] == 1
+    assert [states.DeliveryState.Name(one.state) for one in plan.deliveries] == [
+        "DELIVERY_STATE_ACCEPTED",
+        "DELIVERY_STATE_AVAILABLE",
+    ]
+
+
+async def test_letters_that_were_never_started_are(line: Line) -> None:
+    plans = [await line.hub.intake.register() for _ in range(5)]
+    async with line.working():
+        assert await line.reconciler.reconcile() == 5
+        for plan in plans:
+            await line.shows(plan.letter, DabirStage="AWAITING_ACCEPTANCE")
+
+
+async def test_closed_letters_are_left_in_peace(line: Line) -> None:
+    plan = await line.hub.intake.register()
+    plan.state = states.LETTER_STATE_CLOSED
+    async with line.working():
+        assert await line.reconciler.reconcile() == 0
+    with pytest.raises(RPCError):
+        await line.run_of(plan.letter).describe()
+
+
+async def test_a_closed_letters_run_ends_at_once(line: Line) -> None:
+    plan = await line.hub.intake.register()
+    await start(line.temporal, line.config.task_queue, plan)
+    plan.state = states.LETTER_STATE_CLOSED
+    async with line.working():
+        assert (await line.run_of(plan.letter).result()).outcome == "CLOSED"
+    assert line.hub.faults.calls["SetRetention"] == 0
+
+
+async def test_one_refused_letter_does_not_keep_the_others(line: Line) -> None:
+    broken, sound = await line.hub.intake.register(), await line.hub.intake.register()
+    line.hub.intake.hidden.add(broken.letter)
+    async with line.working():
+        assert await line.reconciler.reconcile() == 1
+        await line.shows(sound.letter, DabirStage="AWAITING_ACCEPTANCE")
+
+
+async def test_cancelling_is_noted_and_ignored(line: Line) -> None:
+    async with line.working(), line.following():
+        plan = await line.hub.intake.register()
+        await line.shows(plan.letter, DabirStage="AWAITING_ACCEPTANCE")
+        await line.run_of(plan.letter).cancel()
+
+        async def noted() -> bool:
+            return "A cancellation was asked for" in await line.details(plan.letter)
+
+        await eventually(noted, "the cancellation is shown")
+        assert (await line.run_of(plan.letter).describe()).status == WorkflowExecutionStatus.RUNNING
+        await line.hub.intake.accept(plan.deliveries[0].delivery)
+        assert (await line.run_of(plan.letter).result()).outcome == "CLOSED"
+
+
+async def test_a_run_survives_its_worker(line: Line) -> None:
+    async with line.following():
+        async with line.working():
+            plan = await line.hub.intake.register()
+            await line.shows(plan.letter, DabirStage="AWAITING_ACCEPTANCE")
+        await line.hub.intake.accept(plan.deliveries[0].delivery)
+        async with line.working():
+            assert (await line.run_of(plan.letter).result()).outcome == "CLOSED"

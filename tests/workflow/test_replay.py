@@ -1,0 +1,114 @@
+"""Letters under way survive a change of the code: saved histories replay, and a story without its cache goes on.
+
+A change of story that breaks a saved history needs `workflow.patched`. To save one of the story after such a change:
+
+    DABIR_SAVE_HISTORY=tests/histories/letter-2.json python -m pytest tests/workflow/test_replay.py
+"""
+
+import dataclasses
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio import workflow
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
+
+from dabir.common.v1 import manifest_pb2
+from dabir.intake.v1.internal_service_pb2 import DeliveryPlan
+from dabir.workflow.v1.letter_pb2 import OperatorActionResult, ResendNotification, RetryNow
+from tests.workflow.conftest import Line
+from tests.workflow.eventually import eventually
+from tests.workflow.small_hub import now, stamp
+from workers.letter import LetterWorkflow
+from workers.worker import WORKFLOW_RUNNER
+
+FOLDER = Path(__file__).parents[1] / "histories"
+HISTORIES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.json"))}
+
+
+async def replay(history: WorkflowHistory) -> None:
+    """Raises when today's code would have done otherwise."""
+    await Replayer(workflows=[LetterWorkflow], workflow_runner=WORKFLOW_RUNNER).replay_workflow(history)
+
+
+def test_histories_are_kept() -> None:
+    assert HISTORIES
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+async def test_a_saved_history_replays(name: str) -> None:
+    await replay(WorkflowHistory.from_json(f"letter/{name}", HISTORIES[name]))
+
+
+async def test_a_history_of_another_story_does_not() -> None:
+    """The fault that these tests must catch: code that does something else than it did."""
+    said = json.loads(HISTORIES["letter-1"])
+    timer = next(event for event in said["events"] if "timerStartedEventAttributes" in event)
+    timer["eventType"] = "EVENT_TYPE_ACTIVITY_TASK_SCHEDULED"
+    timer["activityTaskScheduledEventAttributes"] = {"activityId": "1", "activityType": {"name": "Notify"}}
+    del timer["timerStartedEventAttributes"]
+    with pytest.raises(workflow.NondeterminismError):
+        await replay(WorkflowHistory.from_json("letter/changed", json.dumps(said)))
+
+
+async def test_an_eventful_letter_replays(line: Line) -> None:
+    """Three recipients; an outage, a refusal, a retry; late, reminded, told again; cancelled; answered."""
+
+    def clocks(delivery: DeliveryPlan) -> None:
+        delivery.answer_needed = True
+        delivery.times.acceptance_due.CopyFrom(stamp(now() + timedelta(seconds=6)))
+        delivery.times.answer_due.CopyFrom(stamp(now() + timedelta(hours=1)))
+        delivery.remind_at.append(stamp(now() + timedelta(seconds=5)))
+
+    hub = line.hub
+    hub.out("SetRetention")
+    # Without a cache every workflow task plays the whole history again.
+    line.config = dataclasses.replace(line.config, workflow_cache=0)
+    async with line.working(), line.following():
+        plan = await hub.intake.register(3, delivery=clocks, priority=manifest_pb2.PRIORITY_IMMEDIATE)
+        run = line.run_of(plan.letter)
+        first, second, third = (delivery.delivery for delivery in plan.deliveries)
+        await line.shows(plan.letter, DabirAttention="RETRYING")
+        hub.mend()
+        hub.refuse("ConsignDeliveries")
+        await line.shows(plan.letter, DabirAttention="NEEDS_ATTENTION")
+        hub.mend()
+        order = RetryNow(operator="operators/night-shift", reason="mended")
+        await run.execute_update("RetryNow", order, result_type=OperatorActionResult)
+        await line.shows(plan.letter, DabirStage="AWAITING_ACCEPTANCE")
+        await hub.intake.accept(first)
+        await run.cancel()
+        await line.shows(plan.letter, DabirAttention="LATE")
+        resend = ResendNotification(operator="operators/night-shift", reason="asked by phone", delivery=second)
+        await run.execute_update("ResendNotification", resend, result_type=OperatorActionResult)
+        for delivery in (second, third):
+            await hub.intake.accept(delivery)
+        for delivery in (first, second, third):
+            await hub.intake.answer(delivery)
+
+        async def closed() -> bool:
+            return bool(await line.attribute(plan.letter, "DabirStage") == "CLOSED")
+
+        await eventually(closed, "the letter closes")
+        history = await run.fetch_history()
+    await replay(history)
+    if where := os.environ.get("DABIR_SAVE_HISTORY"):
+        save(history, Path(where))
+
+
+def save(history: WorkflowHistory, path: Path) -> None:
+    path.write_text(json.dumps(scrubbed(json.loads(history.to_json())), indent=1) + "\n", encoding="utf-8")
+
+
+def scrubbed(said: Any) -> Any:
+    """Without what belongs to one machine: stack traces and the worker's identity."""
+    if isinstance(said, dict):
+        return {
+            key: "" if key == "stackTrace" else "worker" if key == "identity" else scrubbed(value)
+            for key, value in said.items()
+        }
+    return [scrubbed(value) for value in said] if isinstance(said, list) else said
