@@ -114,8 +114,10 @@ class InternalServicer(IntakeInternalServiceServicer):
         """The plans of the deliveries named, or of all, by number. Raises DeliveryNotFound."""
         definition = await self._registry.definition(letter.definition)
         async with self._registry.pool.connection() as connection:
+            # Before the rows: a fact stated between the two is told of as newer than this plan, and asked about again.
+            # The other way round the plan would claim to hold it, and it would be waited for in vain.
+            sequences = await deliveries.sequences(connection, letter.name, wanted)
             rows = await deliveries.of_letter(connection, letter.name, wanted)
-            sequences = await deliveries.sequences(connection, [row.name for row in rows])
             now = await letters.clock(connection)
         if missing := sorted(set(wanted) - {row.name for row in rows}):
             raise errors.DeliveryNotFound(delivery=missing[0])

@@ -169,11 +169,16 @@ async def of_letter(connection: Connection, letter: str, names: Collection[str] 
     return await _all(connection, query, (letter, not names, list(names)))
 
 
-async def sequences(connection: Connection, names: Collection[str]) -> dict[str, int]:
-    """The sequence of the last statement in each delivery's chain, whoever stated it; absent where there is none."""
-    cursor = await connection.execute(
-        "SELECT name, count FROM unnest(%s::text[]) AS name, LATERAL ledger.head(name)", (list(names),)
-    )
+async def sequences(connection: Connection, letter: str, names: Collection[str] = ()) -> dict[str, int]:
+    """The sequence of the last statement in each delivery's chain, whoever stated it; absent where there is none.
+
+    Of the deliveries that `of_letter` gives for the same arguments.
+    """
+    query = """
+        SELECT d.name, h.count FROM intake.delivery AS d, LATERAL ledger.head(d.name) AS h
+        WHERE d.letter = %s AND (%s OR d.name = ANY (%s))
+        """
+    cursor = await connection.execute(query, (letter, not names, list(names)))
     return {row[0]: row[1] for row in await cursor.fetchall()}
 
 
