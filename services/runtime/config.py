@@ -71,7 +71,7 @@ class ServiceConfig(ProcessConfig):
     """The proto services to serve, e.g. `dabir.intake.v1.SenderService`; none named means all of them."""
     tls_service_issuers: Path | None = None
     """PEM: the hub's CA, the direct and only issuer of `urn:dabir:service:…` certificates. Not given: every root's word
-    is taken for it, which is right only where all roots are the hub's own.
+    is taken for it, which is right only where all roots are the hub's own; so production must give it.
     """
     seal_certificate: Path | None = None
     """PEM: the certificate of this service's seal, then its issuers without the root."""
@@ -117,6 +117,11 @@ class ServiceConfig(ProcessConfig):
         super().__post_init__()
         if not 0 < self.stream_recheck_seconds <= 60:
             raise StartRefused("stream_recheck_seconds must be more than 0 and at most 60.")
+        if self.environment == "production" and self.tls_service_issuers is None:
+            raise StartRefused(
+                "tls_service_issuers is missing: in production give the hub's CA, or whoever issues a member's "
+                "certificate could issue one in a service's name."
+            )
         if (self.seal_certificate is None) != (self.seal_key is None):
             raise StartRefused("seal_certificate and seal_key belong together: give both or neither.")
 

@@ -180,7 +180,7 @@ def _production(folder: Path, authority: TestAuthority) -> ServiceConfig:
         tls_certificate=certificate,
         tls_key=key,
         tls_roots=roots,
-        tls_service_issuers=None,
+        tls_service_issuers=roots,
     )
 
 
