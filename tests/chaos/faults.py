@@ -45,11 +45,16 @@ def delete_temporal(stack: Stack) -> int:
 
 def runs(stack: Stack) -> dict[str, str]:
     """The open runs of letters, as Temporal lists them: run id by workflow id."""
-    return {run.execution.workflow_id: run.execution.run_id for run in _open_runs(stack)}
+    return {run.execution.workflow_id: run.execution.run_id for run in _runs(stack, "Running")}
 
 
-def _open_runs(stack: Stack) -> Iterator[WorkflowExecutionInfo]:
-    query = 'WorkflowType = "LetterWorkflow" AND ExecutionStatus = "Running"'
+def failed_runs(stack: Stack) -> list[str]:
+    """The letters of which a run failed: no outage may do that."""
+    return [run.execution.workflow_id for run in _runs(stack, "Failed")]
+
+
+def _runs(stack: Stack, status: str) -> Iterator[WorkflowExecutionInfo]:
+    query = f'WorkflowType = "LetterWorkflow" AND ExecutionStatus = "{status}"'
     request = ListWorkflowExecutionsRequest(namespace=temporal.NAMESPACE, query=query, page_size=1000)
     with grpc.insecure_channel(stack.address("temporal.frontend")) as channel:
         yield from WorkflowServiceStub(channel).ListWorkflowExecutions(request, timeout=10).executions

@@ -17,6 +17,9 @@ from tests.unit.documents.files import pdf
 SENDERS = ("interior", "economy", "administration")
 RECIPIENTS = ("sample-bank", "second-bank")
 LETTER = "definitions/administrative/1"
+"""Stays open for days after its recipients signed for it."""
+NOTICE = "definitions/demo-notice/1"
+"""Closes as soon as its recipients have decided. Its acceptance clock, where it is wanted, is twenty seconds."""
 LARGE_BYTES = 9 << 20
 """More than a segment (8 MiB): such a document's upload can stop half way."""
 
@@ -30,8 +33,6 @@ class Post:
         self.profiles = {body: profile_folder(stack, self.members[body]) for body in (*SENDERS, *RECIPIENTS)}
         self.clients = {body: Client.from_profile(folder / "profile.toml") for body, folder in self.profiles.items()}
         self.hooks = Receivers(RECIPIENTS)
-        self.arrived: dict[str, str] = {}
-        """The recipient of every delivery that has been found whole, by the delivery's name."""
         self._numbers = itertools.count(1)
 
     def __enter__(self) -> "Post":
@@ -48,9 +49,18 @@ class Post:
             client.close()
 
     def write(
-        self, sender: str, recipients: Sequence[str], *, large: bool = False, definition: str = LETTER
+        self,
+        sender: str,
+        recipients: Sequence[str],
+        definition: str = LETTER,
+        *,
+        large: bool = False,
+        clock: bool = False,
     ) -> LetterEntry:
-        """A signed letter in the sender's journal: a page, and with `large` an annex of more than one segment."""
+        """A signed letter in the sender's journal.
+
+        A page, and with `large` an annex of more than one segment; with `clock`, acceptance has a due.
+        """
         number = next(self._numbers)
         files = [self._file(f"letter-{number}.pdf", b"")]
         if large:
@@ -58,7 +68,7 @@ class Post:
         letter = Manifest(definition=definition, subject=f"نامهٔ {number}")
         for body in recipients:
             office = self.members[body].office
-            letter.recipients.append(Recipient(office=office, kind=RECIPIENT_KIND_TO, acceptance_needed=True))
+            letter.recipients.append(Recipient(office=office, kind=RECIPIENT_KIND_TO, acceptance_needed=clock))
         return self.clients[sender].compose(letter, files)
 
     def submit_again(self, sender: str, entry: LetterEntry) -> SubmitLetterResponse:

@@ -8,14 +8,12 @@ from dabir.formats import names
 from dabir.formats.statement import Event
 from infra.local.stack import Stack
 from tests.chaos import faults, whole
-from tests.chaos.post import SENDERS, Post
+from tests.chaos.post import NOTICE, SENDERS, Post
 from tests.chaos.traffic import Moment, Traffic
 from tests.chaos.waiting import until
 from workers.start import workflow_id
 
 SENDER, RECIPIENT = SENDERS[0], "sample-bank"
-NOTICE = "definitions/demo-notice/1"
-"""Late after 20 seconds, and closed as soon as its recipient has decided."""
 
 
 def is_stated(stack: Stack, event: Event, subject: str) -> bool:
@@ -26,7 +24,7 @@ def is_stated(stack: Stack, event: Event, subject: str) -> bool:
 
 def test_a_letter_goes_on_after_its_run_was_terminated(stack: Stack, post: Post) -> None:
     """Twice: once nothing but a clock would wake it, once its recipient decides."""
-    sent = post.clients[SENDER].send(post.write(SENDER, [RECIPIENT], definition=NOTICE))
+    sent = post.clients[SENDER].send(post.write(SENDER, [RECIPIENT], NOTICE, clock=True))
     letter, run = sent.letter.name, workflow_id(sent.letter.name)
     delivery = names.delivery(letter, 1)
     until("it is available", lambda: is_stated(stack, Event.AVAILABLE, delivery))

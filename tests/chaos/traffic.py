@@ -16,7 +16,7 @@ from dabir.client.receiving import Decided
 from dabir.client.sending import Sent
 from dabir.formats import names
 from dabir.intake.v1.letter_pb2 import DELIVERY_STATE_AVAILABLE
-from tests.chaos.post import RECIPIENTS, SENDERS, Post
+from tests.chaos.post import LETTER, NOTICE, RECIPIENTS, SENDERS, Post
 
 LETTERS = 5
 AGAIN_SECONDS = 0.1
@@ -51,6 +51,8 @@ class Travelled:
 
     sender: str
     recipients: tuple[str, ...]
+    closes: bool
+    """Its story ends when every recipient has signed for it."""
     entry: LetterEntry
     sent: Sent | None = None
     decided: dict[str, Decided] = field(default_factory=dict)
@@ -67,15 +69,16 @@ class Travelled:
 class Traffic:
     """A few letters on their way, from the start of the block. At its end every thread is gone.
 
-    Who sends what to whom is drawn from `chance`; one letter has an annex of more than one segment.
+    Who sends what to whom is drawn from `chance`; one letter has an annex of more than one segment, some close.
     """
 
     def __init__(self, post: Post, chance: random.Random) -> None:
         self._post = post
-        plan = [tuple(chance.sample(RECIPIENTS, chance.choice((1, 1, 2)))) for _ in range(LETTERS)]
+        kinds = chance.sample((LETTER, LETTER, NOTICE, NOTICE, NOTICE), LETTERS)
+        plan = [(kind, tuple(chance.sample(RECIPIENTS, chance.choice((1, 1, 2))))) for kind in kinds]
         self._plan = {sender: plan[place :: len(SENDERS)] for place, sender in enumerate(SENDERS)}
         self._large = (chance.choice(SENDERS), 0)
-        self._expected = Counter(body for recipients in plan for body in recipients)
+        self._expected = Counter(body for _, recipients in plan for body in recipients)
         self._letters: dict[str, Travelled] = {}
         self._moments: Counter[Moment] = Counter()
         self._changed = threading.Condition()
@@ -118,9 +121,9 @@ class Traffic:
 
     def _send_all(self, sender: str) -> None:
         client = self._post.clients[sender]
-        for place, recipients in enumerate(self._plan[sender]):
-            entry = self._post.write(sender, recipients, large=(sender, place) == self._large)
-            travelled = Travelled(sender, recipients, entry)
+        for place, (kind, recipients) in enumerate(self._plan[sender]):
+            entry = self._post.write(sender, recipients, kind, large=(sender, place) == self._large)
+            travelled = Travelled(sender, recipients, kind == NOTICE, entry)
             self._letters[entry.letter] = travelled
             tries = 0
 

@@ -72,23 +72,26 @@ def check(stack: Stack, post: Post, travelled: Sequence[Travelled]) -> None:
     """Every letter of the traffic arrived exactly once, and nothing in the whole hub is half there or twice."""
     owner_url = stack.database_url("dabir")
     with psycopg.connect(owner_url, autocommit=True) as connection:
+        closing = {letter.name for letter in travelled if letter.closes}
+        until("every letter that all have signed for is closed", lambda: closing <= _closed(connection))
         _wait_for_positions(connection)
         _wait_for_runs(stack, connection)
         for what, query in HALF.items():
             found = connection.execute(query).fetchall()
             assert not found, f"{what}: {found}"
+    assert not faults.failed_runs(stack)
     chains = audit.read(owner_url, *seals(stack))
     for letter in travelled:
         check_letter(chains, letter)
         _check_sending_again(post, letter)
-        post.arrived |= letter.deliveries()
+    assert not post.hooks.unverified
 
 
 def check_letter(chains: audit.Chains, letter: Travelled) -> None:
     """One registration; of each delivery one `available`, one acceptance, one handover: those that were answered."""
     assert letter.sent is not None
-    own = [main_event(payload) for _, payload in chains[letter.name].values()]
-    assert own.count(Event.SUBMISSION_ACCEPTANCE) == 1
+    own = [main_event(chains[letter.name][place][1]) for place in sorted(chains[letter.name])]
+    assert own == [Event.SUBMISSION_ACCEPTANCE, *([Event.CLOSED] if letter.closes else [])]
     assert chains[letter.name][0, 1][0] == letter.sent.submission_acceptance.jws
     of_letter = {chain for chain in chains if chain.startswith(f"{letter.name}/")}
     assert of_letter == letter.deliveries().keys() == letter.decided.keys()
@@ -107,6 +110,10 @@ def _check_sending_again(post: Post, letter: Travelled) -> None:
     answer = post.submit_again(letter.sender, letter.entry)
     assert answer.letter.registry_number == letter.sent.letter.registry_number
     assert answer.submission_acceptance.jws == letter.sent.submission_acceptance.jws
+
+
+def _closed(connection: psycopg.Connection[tuple[str, ...]]) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM intake.letter WHERE state = 'CLOSED'").fetchall()}
 
 
 def _wait_for_positions(connection: psycopg.Connection[tuple[int, ...]]) -> None:
