@@ -55,7 +55,7 @@ class Handover:
         acceptance = await self._seals.verify(jws, caller.body)
         granted = acceptance.documents.get(name, b"")
         async with self._pool.connection() as connection:
-            document = await store.find_granted(connection, caller.body, name, granted)
+            document = await store.find_granted(connection, caller.body, caller.clearance, name, granted)
             may_read(document, name, caller.body, acceptance)
             if sha256 != granted:
                 raise errors.DigestDiffers(document=name)

@@ -20,6 +20,8 @@ SELECT name, owner_body, media_type, size_bytes, sha256, state, rejection_reason
     created_at, retain_until
 FROM documents.document WHERE state <> 'SWEEPING' AND
 """
+# What belongs to a letter needs that letter's clearance, whoever asks.
+_CLEARED = " AND NOT EXISTS (SELECT FROM documents.claim WHERE document = name AND classification > %s)"
 
 
 def _document(row: Sequence[Any] | None) -> Document | None:
@@ -48,18 +50,19 @@ async def begin_upload(connection: Connection, caller_body: str, name: str, cont
     return found
 
 
-async def find_own(connection: Connection, caller_body: str, name: str) -> Document | None:
+async def find_own(connection: Connection, caller_body: str, clearance: int, name: str) -> Document | None:
     """A document that `caller_body` uploaded."""
-    query = _DOCUMENT + "name = %s AND owner_body = %s"
-    return _document(await (await connection.execute(query, (name, caller_body))).fetchone())
+    query = _DOCUMENT + "name = %s AND owner_body = %s" + _CLEARED
+    return _document(await (await connection.execute(query, (name, caller_body, clearance))).fetchone())
 
 
-async def find_granted(connection: Connection, caller_body: str, name: str, sha256: bytes) -> Document | None:
+async def find_granted(
+    connection: Connection, caller_body: str, clearance: int, name: str, sha256: bytes
+) -> Document | None:
     """A document of any body with this digest, for `caller_body`, which shows a verified acceptance that lists it."""
     assert caller_body  # noqa: S101 - an acceptance was verified to be this body's
-    return _document(
-        await (await connection.execute(_DOCUMENT + "name = %s AND sha256 = %s", (name, sha256))).fetchone()
-    )
+    query = _DOCUMENT + "name = %s AND sha256 = %s" + _CLEARED
+    return _document(await (await connection.execute(query, (name, sha256, clearance))).fetchone())
 
 
 async def find_any(connection: Connection, name: str) -> Document | None:
@@ -170,16 +173,21 @@ async def lock_for_claim(connection: Connection, names: Sequence[str]) -> dict[s
     return {d.name: (d, claims.get(d.name)) for d in documents if d is not None}
 
 
-async def claim(connection: Connection, letter: str, names: Sequence[str]) -> None:
-    """Writes the claims, or that they were repeated; their documents are locked by lock_for_claim."""
+async def claim(connection: Connection, letter: str, classification: int, names: Sequence[str]) -> None:
+    """Writes the claims, or that they were repeated; their documents are locked by lock_for_claim.
+
+    The highest classification stands: a repetition that says less must not open what the letter registered.
+    """
     # Changes the documents too: a sweep that chose one just before finds it changed, and looks at it anew.
     await connection.execute(
         "UPDATE documents.document SET changed_at = clock_timestamp() WHERE name = ANY (%s)", (list(names),)
     )
     await connection.execute(
-        "INSERT INTO documents.claim (document, letter) SELECT name, %s FROM unnest(%s::text[]) AS name ORDER BY name "
-        "ON CONFLICT (document) DO UPDATE SET claimed_at = clock_timestamp()",
-        (letter, list(names)),
+        "INSERT INTO documents.claim AS claim (document, letter, classification) "
+        "SELECT name, %s, %s FROM unnest(%s::text[]) AS name ORDER BY name "
+        "ON CONFLICT (document) DO UPDATE SET claimed_at = clock_timestamp(), "
+        "classification = greatest(claim.classification, excluded.classification)",
+        (letter, classification, list(names)),
     )
 
 

@@ -47,7 +47,7 @@ class Uploads:
         self._inspections = inspections
 
     async def take(
-        self, caller_body: str, name: str, content: Content, parts: AsyncIterator[Chunk | Finish]
+        self, caller_body: str, clearance: int, name: str, content: Content, parts: AsyncIterator[Chunk | Finish]
     ) -> Document:
         """Takes the rest of an upload and inspects it; the document as it stands then, READY or REJECTED.
 
@@ -63,7 +63,7 @@ class Uploads:
                     raise errors.UploadOvertaken(document=name)
         await self._inspections.of(name)
         async with self._pool.connection() as connection:
-            found = await store.find_own(connection, caller_body, name)
+            found = await store.find_own(connection, caller_body, clearance, name)
         if found is None:
             raise errors.DocumentNotFound(document=name)
         return found

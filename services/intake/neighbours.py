@@ -60,6 +60,8 @@ class Documents:
             )
             for name, said in zip(names, manifest.documents, strict=True)
         ]
-        request = documents.ClaimDocumentsRequest(letter=letter, owner=manifest.sender.body, documents=claims)
+        request = documents.ClaimDocumentsRequest(
+            letter=letter, owner=manifest.sender.body, documents=claims, classification=manifest.classification
+        )
         answer = await self._internal.ClaimDocuments(request)
         return [DocumentOutcome(one.document, one.claimed, one.reason, one.message) for one in answer.results]

@@ -1,8 +1,11 @@
 """Who calls. The gate sets it; servicers read `caller()` and hand `caller().body` to the store."""
 
+from collections.abc import Collection
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
+
+from dabir.common.v1 import manifest_pb2
 
 
 class Role(StrEnum):
@@ -17,6 +20,15 @@ class Role(StrEnum):
     HUB_SERVICE = "hub_service"
 
 
+def clearance(roles: Collection[Role]) -> int:
+    """The most secret classification that a certificate with these roles may deal with."""
+    if Role.CLEARANCE_HIGHLY_CONFIDENTIAL in roles:
+        return manifest_pb2.CLASSIFICATION_HIGHLY_CONFIDENTIAL
+    if Role.CLEARANCE_CONFIDENTIAL in roles:
+        return manifest_pb2.CLASSIFICATION_CONFIDENTIAL
+    return manifest_pb2.CLASSIFICATION_NORMAL
+
+
 @dataclass(frozen=True)
 class Caller:
     """A member (`body` is `bodies/{body}`, `service` empty) or one of the hub's own (`service` is `intake`, …).
@@ -29,6 +41,11 @@ class Caller:
     body: str = ""
     roles: frozenset[Role] = frozenset()
     service: str = ""
+
+    @property
+    def clearance(self) -> int:
+        """The most secret classification that it may deal with, a dabir.common.v1.Classification."""
+        return clearance(self.roles)
 
 
 _caller: ContextVar[Caller] = ContextVar("dabir_caller")

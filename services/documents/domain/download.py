@@ -41,8 +41,7 @@ class Acceptance:
 def read_acceptance(payload: StatementPayload, *, hub: str, caller_body: str) -> Acceptance:
     """The grant of a statement whose seal was verified. Raises AcceptanceInvalid, AcceptanceNotYours.
 
-    Clearance is not looked at: the statement does not say the letter's classification, and intake let only a cleared
-    caller accept it.
+    Clearance is not looked at here: the statement does not say the letter's classification, the document's claim does.
     """
     event = payload.events.get(Event.CONSIGNMENT_ACCEPTANCE.value)
     if payload.iss != hub or event is None or event.source != "intake" or len(event.parties) != 2:

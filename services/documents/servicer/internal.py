@@ -37,7 +37,7 @@ class DocumentInternalServicer(DocumentInternalServiceServicer):
                 for one in wanted
             ]
             if not any(judgement.reason for judgement in judged):
-                await store.claim(connection, request.letter, names)
+                await store.claim(connection, request.letter, request.classification, names)
         return pb.ClaimDocumentsResponse(
             results=[
                 pb.ClaimResult(document=j.document, claimed=not j.reason, reason=j.reason, message=j.message)

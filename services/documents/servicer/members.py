@@ -17,7 +17,7 @@ from services.documents.servicer.answers import document_answer
 from services.documents.transfer import Chunk, Downloads, Finish, Uploads
 from services.runtime.database import Pool
 from services.runtime.errors import DabirError
-from services.runtime.identity import caller
+from services.runtime.identity import Caller, caller
 
 _DRAIN_SECONDS = 2.0
 
@@ -66,7 +66,8 @@ class DocumentServicer(DocumentServiceServicer):
             max_bytes=self._config.document_max_bytes,
         )
         async with self._transfer():
-            return await self._uploads.take(caller().body, header.document, content, _parts(messages))
+            who = caller()
+            return await self._uploads.take(who.body, who.clearance, header.document, content, _parts(messages))
 
     async def QueryUpload(  # noqa: N802
         self, request: pb.QueryUploadRequest, context: object
@@ -108,26 +109,27 @@ class DocumentServicer(DocumentServiceServicer):
 
     async def _own(self, name: str) -> Document:
         async with self._pool.connection() as connection:
-            document = await store.find_own(connection, caller().body, name)
+            document = await store.find_own(connection, caller().body, caller().clearance, name)
         if document is None:
             raise errors.DocumentNotFound(document=name)
         return document
 
     async def _readable(self, name: str, jws: str) -> Document:
         """The document, by the acceptance shown or as the caller's own."""
-        body, acceptance = caller().body, None
+        who, acceptance = caller(), None
         if jws:
-            acceptance = await self._seals.verify(jws, body)
+            acceptance = await self._seals.verify(jws, who.body)
         async with self._pool.connection() as connection:
-            return may_read(await self._find(connection, name, body, acceptance), name, body, acceptance)
+            return may_read(await self._find(connection, name, who, acceptance), name, who.body, acceptance)
 
     @staticmethod
     async def _find(
-        connection: store.Connection, name: str, body: str, acceptance: Acceptance | None
+        connection: store.Connection, name: str, who: Caller, acceptance: Acceptance | None
     ) -> Document | None:
         if acceptance is None:
-            return await store.find_own(connection, body, name)
-        return await store.find_granted(connection, body, name, acceptance.documents.get(name, b""))
+            return await store.find_own(connection, who.body, who.clearance, name)
+        granted = acceptance.documents.get(name, b"")
+        return await store.find_granted(connection, who.body, who.clearance, name, granted)
 
     @asynccontextmanager
     async def _transfer(self) -> AsyncIterator[None]:

@@ -1,12 +1,8 @@
 """What intake holds of a letter, a delivery and a receipt. Fields are the columns (infra/schema/004_intake.sql)."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
-
-from dabir.common.v1 import manifest_pb2 as manifests
-from services.runtime.identity import Role
 
 OPEN, CLOSED = "OPEN", "CLOSED"
 CREATED, AVAILABLE, ACCEPTED, REFUSED = "CREATED", "AVAILABLE", "ACCEPTED", "REFUSED"
@@ -101,12 +97,3 @@ def granted(delivery: Delivery, letter: NewLetter) -> list[int]:
 def is_open(delivery: Delivery) -> bool:
     """Whether its content is open to its recipient: it was accepted, whatever came of it since."""
     return delivery.return_until is not None
-
-
-def clearance(roles: Collection[Role]) -> int:
-    """The most secret classification that a certificate with these roles may deal with."""
-    if Role.CLEARANCE_HIGHLY_CONFIDENTIAL in roles:
-        return manifests.CLASSIFICATION_HIGHLY_CONFIDENTIAL
-    if Role.CLEARANCE_CONFIDENTIAL in roles:
-        return manifests.CLASSIFICATION_CONFIDENTIAL
-    return manifests.CLASSIFICATION_NORMAL

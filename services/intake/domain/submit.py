@@ -14,7 +14,7 @@ from dabir.intake.v1.definition_pb2 import Clock
 from services.intake.domain import errors, model
 from services.intake.domain.definition import Definition
 from services.runtime.errors import FieldViolation
-from services.runtime.identity import Role
+from services.runtime.identity import Role, clearance
 
 WRITTEN_AT_HOURS = 24
 NUMBER_PATTERN = "{year}/{sequence}"
@@ -37,7 +37,7 @@ def check_caller(manifest: Manifest, *, hub: str, caller_body: str, roles: Colle
         raise errors.WrongHub(given=manifest.hub, hub=hub)
     if manifest.sender.body != caller_body:
         raise errors.SenderNotCaller(sender=manifest.sender.body, caller=caller_body)
-    if manifest.classification > model.clearance(roles):
+    if manifest.classification > clearance(roles):
         raise errors.ClearanceMissing(classification=Classification.Name(manifest.classification))
 
 

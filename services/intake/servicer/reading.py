@@ -27,7 +27,7 @@ async def find_delivery(registry: Registry, who: Caller, name: str) -> tuple[Del
     """A delivery that came to the caller's body, with its letter. Raises DeliveryNotFound for any other."""
     names.split_delivery(name, "name")
     async with registry.pool.connection() as connection:
-        delivery = await deliveries.find(connection, who.body, model.clearance(who.roles), name)
+        delivery = await deliveries.find(connection, who.body, who.clearance, name)
         if delivery is None:
             raise errors.DeliveryNotFound(delivery=name)
         letter = (await deliveries.letters_of(connection, who.body, [delivery.letter]))[delivery.letter]

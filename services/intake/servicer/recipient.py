@@ -6,7 +6,6 @@ from dabir.common.v1.receipt_pb2 import VERDICT_ACCEPTED, VERDICT_REFUSED
 from dabir.formats import names
 from dabir.intake.v1 import recipient_service_pb2 as pb
 from dabir.intake.v1.recipient_service_pb2_grpc import RecipientServiceServicer
-from services.intake.domain import model
 from services.intake.servicer import decide, messages, reading
 from services.intake.servicer.registry import Registry
 from services.intake.store import deliveries
@@ -33,7 +32,7 @@ class RecipientServicer(RecipientServiceServicer):
             rows = await deliveries.list_got(
                 connection,
                 who.body,
-                model.clearance(who.roles),
+                who.clearance,
                 office=request.office,
                 state=state,
                 after=after,

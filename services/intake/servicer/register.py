@@ -68,7 +68,7 @@ async def _stored_answer(
             return None
         if registered_by != request_sha256:
             raise errors.LetterIdReused(letter=name)
-        row = await letters.find(connection, who.body, model.clearance(who.roles), name)
+        row = await letters.find(connection, who.body, who.clearance, name)
         assert row is not None  # noqa: S101 - the same bytes name the same sender, who is the caller
         statement = await reading.statement(connection, row.submission_acceptance)
     return pb.SubmitLetterResponse(letter=messages.letter(row), submission_acceptance=statement)
@@ -90,7 +90,7 @@ async def _check(
     )
     submit.check_offices(manifest, unknown)
     async with registry.pool.connection() as connection:
-        related, clearance = submit.related_letters(manifest), model.clearance(who.roles)
+        related, clearance = submit.related_letters(manifest), who.clearance
         submit.check_relations(manifest, await letters.sent_or_got(connection, who.body, clearance, related))
         got = await deliveries.of_office(
             connection, who.body, manifest.sender.office, submit.answered_letters(manifest)

@@ -52,7 +52,7 @@ class SenderServicer(SenderServiceServicer):
             rows = await letters.list_sent(
                 connection,
                 who.body,
-                model.clearance(who.roles),
+                who.clearance,
                 office=request.office,
                 state=state,
                 after=after,
@@ -74,7 +74,7 @@ class SenderServicer(SenderServiceServicer):
         size = min(request.page_size or DELIVERIES_PAGE_MAX, DELIVERIES_PAGE_MAX)
         async with self._registry.pool.connection() as connection:
             rows = await deliveries.list_sent(
-                connection, who.body, model.clearance(who.roles), letter.name, after=after, limit=size + 1
+                connection, who.body, who.clearance, letter.name, after=after, limit=size + 1
             )
         shown: list[letter_pb2.SentDelivery] = [messages.sent_delivery(row) for row in rows[:size]]
         token = page_token.encode([str(rows[size - 1].number)], *binding) if len(rows) > size else ""
@@ -85,7 +85,7 @@ class SenderServicer(SenderServiceServicer):
         names.split_delivery(request.delivery, "delivery")
         answer = pb.GetReceiptResponse()
         async with self._registry.pool.connection() as connection:
-            found = await receipts.list_of(connection, who.body, model.clearance(who.roles), request.delivery)
+            found = await receipts.list_of(connection, who.body, who.clearance, request.delivery)
             if found is None:
                 raise errors.DeliveryNotFound(delivery=request.delivery)
             for one in found:
@@ -100,7 +100,7 @@ class SenderServicer(SenderServiceServicer):
     async def _find(self, who: Caller, name: str, path: str) -> model.Letter:
         names.split_letter(name, path)
         async with self._registry.pool.connection() as connection:
-            row = await letters.find(connection, who.body, model.clearance(who.roles), name)
+            row = await letters.find(connection, who.body, who.clearance, name)
         if row is None:
             raise errors.LetterNotFound(letter=name)
         return row

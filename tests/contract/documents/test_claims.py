@@ -10,6 +10,8 @@ from minio.commonconfig import COMPLIANCE
 from minio.error import S3Error
 from minio.retention import Retention
 
+from dabir.common.v1.manifest_pb2 import CLASSIFICATION_CONFIDENTIAL, CLASSIFICATION_NORMAL
+from dabir.directory.v1.directory_pb2 import ROLE_CLEARANCE_CONFIDENTIAL
 from dabir.documents.v1 import documents_pb2 as pb
 from tests.contract.documents.harness import (
     DEADLINE_SECONDS,
@@ -17,6 +19,7 @@ from tests.contract.documents.harness import (
     SENDER,
     Documents,
     Member,
+    People,
     new_document,
     new_letter,
     refusal,
@@ -26,6 +29,7 @@ from tests.contract.documents.harness import (
 from tests.unit.documents import files
 
 if TYPE_CHECKING:
+    from dabir.common.v1.manifest_pb2 import Classification
     from dabir.documents.v1.documents_pb2_grpc import DocumentInternalServiceAsyncStub
 
 PDF = files.pdf()
@@ -55,10 +59,14 @@ def wanted(name: str, **changed: Any) -> pb.DocumentClaim:
 
 
 async def claim(
-    intake: "DocumentInternalServiceAsyncStub", letter: str, *documents: pb.DocumentClaim, owner: str = SENDER
+    intake: "DocumentInternalServiceAsyncStub",
+    letter: str,
+    *documents: pb.DocumentClaim,
+    owner: str = SENDER,
+    classification: "Classification.ValueType" = CLASSIFICATION_NORMAL,
 ) -> list[str]:
     """The reasons, one per document; empty where it is, or could be, claimed."""
-    request = pb.ClaimDocumentsRequest(letter=letter, owner=owner, documents=documents)
+    request = pb.ClaimDocumentsRequest(letter=letter, owner=owner, documents=documents, classification=classification)
     answer = await intake.ClaimDocuments(request, timeout=DEADLINE_SECONDS)
     assert [one.document for one in answer.results] == [one.document for one in documents]
     assert all(one.claimed == (not one.reason) == (not one.message) for one in answer.results)
@@ -77,6 +85,38 @@ async def test_claiming_is_idempotent_and_a_document_is_one_letters(
         assert await claim(intake, letter, wanted(uploaded)) == [""]
     assert await claim(intake, new_letter(), wanted(uploaded)) == ["DOCUMENT_CLAIMED"]
     assert claimed_by(documents, uploaded) == [letter]
+
+
+@pytest.mark.parametrize("repeated", [False, True])
+async def test_what_a_classified_letter_claims_needs_its_clearance(
+    documents: Documents,
+    intake: "DocumentInternalServiceAsyncStub",
+    people: People,
+    sender: Member,
+    recipient: Member,
+    uploaded: str,
+    repeated: bool,
+) -> None:
+    letter, digest = new_letter(), sha256(PDF)
+    assert await claim(intake, letter, wanted(uploaded), classification=CLASSIFICATION_CONFIDENTIAL) == [""]
+    if repeated:  # what the letter registered must not be opened by another request under its id
+        assert await claim(intake, letter, wanted(uploaded)) == [""]
+    acceptance = await documents.accept({uploaded: digest})
+    calls = (
+        sender.get(uploaded),
+        sender.query(uploaded),
+        sender.download(uploaded),
+        recipient.download(uploaded, acceptance),
+        recipient.confirm(uploaded, acceptance, digest),
+    )
+    for call in calls:
+        assert await refusal(call) == ("NOT_FOUND", "DOCUMENT_NOT_FOUND")
+    owner, roles = people.listed[key := people.sha256("bank")]
+    people.listed[key] = owner, [*roles, ROLE_CLEARANCE_CONFIDENTIAL]
+    try:
+        assert await recipient.download(uploaded, acceptance) == PDF
+    finally:
+        people.listed[key] = owner, roles
 
 
 async def test_all_or_none(

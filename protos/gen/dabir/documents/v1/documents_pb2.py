@@ -23,11 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from dabir.common.v1 import manifest_pb2 as dabir_dot_common_dot_v1_dot_manifest__pb2
 from dabir.common.v1 import statement_pb2 as dabir_dot_common_dot_v1_dot_statement__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"dabir/documents/v1/documents.proto\x12\x12\x64\x61\x62ir.documents.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x64\x61\x62ir/common/v1/statement.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x02\n\x08\x44ocument\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x30\n\x05state\x18\x02 \x01(\x0e\x32!.dabir.documents.v1.DocumentState\x12\x18\n\x10rejection_reason\x18\x03 \x01(\t\x12\x19\n\x11rejection_message\x18\x04 \x01(\t\x12\x12\n\nmedia_type\x18\x05 \x01(\t\x12\x12\n\nsize_bytes\x18\x06 \x01(\x03\x12\x0e\n\x06sha256\x18\x07 \x01(\x0c\x12\r\n\x05pages\x18\x08 \x01(\x05\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cretain_until\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc0\x01\n\x15UploadDocumentRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .dabir.documents.v1.UploadHeaderH\x00\x12\x30\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x1f.dabir.documents.v1.UploadChunkH\x00\x12\x32\n\x06\x66inish\x18\x03 \x01(\x0b\x32 .dabir.documents.v1.UploadFinishH\x00\x42\r\n\x04part\x12\x05\xbaH\x02\x08\x01\"\xcd\x01\n\x0cUploadHeader\x12h\n\x08\x64ocument\x18\x01 \x01(\tBV\xbaHSrQ2O^documents/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\x12\x1d\n\nmedia_type\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x03\x18\x7f\x12\x1b\n\nsize_bytes\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00\x12\x17\n\x06sha256\x18\x04 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"A\n\x0bUploadChunk\x12\x17\n\x06offset\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x19\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80\x10\"D\n\x0cUploadFinish\x12\x1b\n\nsize_bytes\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00\x12\x17\n\x06sha256\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"H\n\x16UploadDocumentResponse\x12.\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1c.dabir.documents.v1.Document\"/\n\x12QueryUploadRequest\x12\x19\n\x08\x64ocument\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\"^\n\x13QueryUploadResponse\x12\x17\n\x0f\x63ommitted_bytes\x18\x01 \x01(\x03\x12.\n\x08\x64ocument\x18\x02 \x01(\x0b\x32\x1c.dabir.documents.v1.Document\"+\n\x12GetDocumentRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\"E\n\x13GetDocumentResponse\x12.\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1c.dabir.documents.v1.Document\"\x8d\x01\n\x17\x44ownloadDocumentRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12)\n\x16\x63onsignment_acceptance\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x10\x12\x17\n\x06offset\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x17\n\x06length\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"h\n\x18\x44ownloadDocumentResponse\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12.\n\x08\x64ocument\x18\x03 \x01(\x0b\x32\x1c.dabir.documents.v1.Document\"y\n\x16\x43onfirmDownloadRequest\x12\x19\n\x08\x64ocument\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12+\n\x16\x63onsignment_acceptance\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x10\x12\x17\n\x06sha256\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"d\n\x17\x43onfirmDownloadResponse\x12\x13\n\x0boutstanding\x18\x01 \x03(\t\x12\x34\n\x10\x63ontent_handover\x18\x02 \x01(\x0b\x32\x1a.dabir.common.v1.Statement\"\x8a\x01\n\x15\x43laimDocumentsRequest\x12\x17\n\x06letter\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x16\n\x05owner\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18P\x12@\n\tdocuments\x18\x03 \x03(\x0b\x32!.dabir.documents.v1.DocumentClaimB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\"}\n\rDocumentClaim\x12\x19\n\x08\x64ocument\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x17\n\x06sha256\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x1b\n\nsize_bytes\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00\x12\x1b\n\nmedia_type\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x7f\"J\n\x16\x43laimDocumentsResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.dabir.documents.v1.ClaimResult\"Q\n\x0b\x43laimResult\x12\x10\n\x08\x64ocument\x18\x01 \x01(\t\x12\x0f\n\x07\x63laimed\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"\x87\x01\n\x13SetRetentionRequest\x12\x17\n\x06letter\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1d\n\tdocuments\x18\x02 \x03(\tB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\x12\x38\n\x0cretain_until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"I\n\x14SetRetentionResponse\x12\x31\n\nretentions\x18\x01 \x03(\x0b\x32\x1d.dabir.documents.v1.Retention\"O\n\tRetention\x12\x10\n\x08\x64ocument\x18\x01 \x01(\t\x12\x30\n\x0cretain_until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xa3\x01\n\rDocumentState\x12\x1e\n\x1a\x44OCUMENT_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44OCUMENT_STATE_UPLOADING\x10\x01\x12\x1d\n\x19\x44OCUMENT_STATE_INSPECTING\x10\x02\x12\x18\n\x14\x44OCUMENT_STATE_READY\x10\x03\x12\x1b\n\x17\x44OCUMENT_STATE_REJECTED\x10\x04\x32\x99\x04\n\x0f\x44ocumentService\x12i\n\x0eUploadDocument\x12).dabir.documents.v1.UploadDocumentRequest\x1a*.dabir.documents.v1.UploadDocumentResponse(\x01\x12^\n\x0bQueryUpload\x12&.dabir.documents.v1.QueryUploadRequest\x1a\'.dabir.documents.v1.QueryUploadResponse\x12^\n\x0bGetDocument\x12&.dabir.documents.v1.GetDocumentRequest\x1a\'.dabir.documents.v1.GetDocumentResponse\x12o\n\x10\x44ownloadDocument\x12+.dabir.documents.v1.DownloadDocumentRequest\x1a,.dabir.documents.v1.DownloadDocumentResponse0\x01\x12j\n\x0f\x43onfirmDownload\x12*.dabir.documents.v1.ConfirmDownloadRequest\x1a+.dabir.documents.v1.ConfirmDownloadResponse2\xe5\x01\n\x17\x44ocumentInternalService\x12g\n\x0e\x43laimDocuments\x12).dabir.documents.v1.ClaimDocumentsRequest\x1a*.dabir.documents.v1.ClaimDocumentsResponse\x12\x61\n\x0cSetRetention\x12\'.dabir.documents.v1.SetRetentionRequest\x1a(.dabir.documents.v1.SetRetentionResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"dabir/documents/v1/documents.proto\x12\x12\x64\x61\x62ir.documents.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1e\x64\x61\x62ir/common/v1/manifest.proto\x1a\x1f\x64\x61\x62ir/common/v1/statement.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x02\n\x08\x44ocument\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x30\n\x05state\x18\x02 \x01(\x0e\x32!.dabir.documents.v1.DocumentState\x12\x18\n\x10rejection_reason\x18\x03 \x01(\t\x12\x19\n\x11rejection_message\x18\x04 \x01(\t\x12\x12\n\nmedia_type\x18\x05 \x01(\t\x12\x12\n\nsize_bytes\x18\x06 \x01(\x03\x12\x0e\n\x06sha256\x18\x07 \x01(\x0c\x12\r\n\x05pages\x18\x08 \x01(\x05\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cretain_until\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc0\x01\n\x15UploadDocumentRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .dabir.documents.v1.UploadHeaderH\x00\x12\x30\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x1f.dabir.documents.v1.UploadChunkH\x00\x12\x32\n\x06\x66inish\x18\x03 \x01(\x0b\x32 .dabir.documents.v1.UploadFinishH\x00\x42\r\n\x04part\x12\x05\xbaH\x02\x08\x01\"\xcd\x01\n\x0cUploadHeader\x12h\n\x08\x64ocument\x18\x01 \x01(\tBV\xbaHSrQ2O^documents/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\x12\x1d\n\nmedia_type\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x03\x18\x7f\x12\x1b\n\nsize_bytes\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00\x12\x17\n\x06sha256\x18\x04 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"A\n\x0bUploadChunk\x12\x17\n\x06offset\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x19\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80\x10\"D\n\x0cUploadFinish\x12\x1b\n\nsize_bytes\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00\x12\x17\n\x06sha256\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"H\n\x16UploadDocumentResponse\x12.\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1c.dabir.documents.v1.Document\"/\n\x12QueryUploadRequest\x12\x19\n\x08\x64ocument\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\"^\n\x13QueryUploadResponse\x12\x17\n\x0f\x63ommitted_bytes\x18\x01 \x01(\x03\x12.\n\x08\x64ocument\x18\x02 \x01(\x0b\x32\x1c.dabir.documents.v1.Document\"+\n\x12GetDocumentRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\"E\n\x13GetDocumentResponse\x12.\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x1c.dabir.documents.v1.Document\"\x8d\x01\n\x17\x44ownloadDocumentRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12)\n\x16\x63onsignment_acceptance\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x10\x12\x17\n\x06offset\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x17\n\x06length\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"h\n\x18\x44ownloadDocumentResponse\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12.\n\x08\x64ocument\x18\x03 \x01(\x0b\x32\x1c.dabir.documents.v1.Document\"y\n\x16\x43onfirmDownloadRequest\x12\x19\n\x08\x64ocument\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12+\n\x16\x63onsignment_acceptance\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x10\x12\x17\n\x06sha256\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"d\n\x17\x43onfirmDownloadResponse\x12\x13\n\x0boutstanding\x18\x01 \x03(\t\x12\x34\n\x10\x63ontent_handover\x18\x02 \x01(\x0b\x32\x1a.dabir.common.v1.Statement\"\xcf\x01\n\x15\x43laimDocumentsRequest\x12\x17\n\x06letter\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x16\n\x05owner\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18P\x12@\n\tdocuments\x18\x03 \x03(\x0b\x32!.dabir.documents.v1.DocumentClaimB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\x12\x43\n\x0e\x63lassification\x18\x04 \x01(\x0e\x32\x1f.dabir.common.v1.ClassificationB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"}\n\rDocumentClaim\x12\x19\n\x08\x64ocument\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x17\n\x06sha256\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x1b\n\nsize_bytes\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00\x12\x1b\n\nmedia_type\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x7f\"J\n\x16\x43laimDocumentsResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.dabir.documents.v1.ClaimResult\"Q\n\x0b\x43laimResult\x12\x10\n\x08\x64ocument\x18\x01 \x01(\t\x12\x0f\n\x07\x63laimed\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"\x87\x01\n\x13SetRetentionRequest\x12\x17\n\x06letter\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1d\n\tdocuments\x18\x02 \x03(\tB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\x12\x38\n\x0cretain_until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"I\n\x14SetRetentionResponse\x12\x31\n\nretentions\x18\x01 \x03(\x0b\x32\x1d.dabir.documents.v1.Retention\"O\n\tRetention\x12\x10\n\x08\x64ocument\x18\x01 \x01(\t\x12\x30\n\x0cretain_until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xa3\x01\n\rDocumentState\x12\x1e\n\x1a\x44OCUMENT_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44OCUMENT_STATE_UPLOADING\x10\x01\x12\x1d\n\x19\x44OCUMENT_STATE_INSPECTING\x10\x02\x12\x18\n\x14\x44OCUMENT_STATE_READY\x10\x03\x12\x1b\n\x17\x44OCUMENT_STATE_REJECTED\x10\x04\x32\x99\x04\n\x0f\x44ocumentService\x12i\n\x0eUploadDocument\x12).dabir.documents.v1.UploadDocumentRequest\x1a*.dabir.documents.v1.UploadDocumentResponse(\x01\x12^\n\x0bQueryUpload\x12&.dabir.documents.v1.QueryUploadRequest\x1a\'.dabir.documents.v1.QueryUploadResponse\x12^\n\x0bGetDocument\x12&.dabir.documents.v1.GetDocumentRequest\x1a\'.dabir.documents.v1.GetDocumentResponse\x12o\n\x10\x44ownloadDocument\x12+.dabir.documents.v1.DownloadDocumentRequest\x1a,.dabir.documents.v1.DownloadDocumentResponse0\x01\x12j\n\x0f\x43onfirmDownload\x12*.dabir.documents.v1.ConfirmDownloadRequest\x1a+.dabir.documents.v1.ConfirmDownloadResponse2\xe5\x01\n\x17\x44ocumentInternalService\x12g\n\x0e\x43laimDocuments\x12).dabir.documents.v1.ClaimDocumentsRequest\x1a*.dabir.documents.v1.ClaimDocumentsResponse\x12\x61\n\x0cSetRetention\x12\'.dabir.documents.v1.SetRetentionRequest\x1a(.dabir.documents.v1.SetRetentionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -76,6 +77,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLAIMDOCUMENTSREQUEST'].fields_by_name['owner']._serialized_options = b'\272H\004r\002\030P'
   _globals['_CLAIMDOCUMENTSREQUEST'].fields_by_name['documents']._loaded_options = None
   _globals['_CLAIMDOCUMENTSREQUEST'].fields_by_name['documents']._serialized_options = b'\272H\007\222\001\004\010\001\020d'
+  _globals['_CLAIMDOCUMENTSREQUEST'].fields_by_name['classification']._loaded_options = None
+  _globals['_CLAIMDOCUMENTSREQUEST'].fields_by_name['classification']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
   _globals['_DOCUMENTCLAIM'].fields_by_name['document']._loaded_options = None
   _globals['_DOCUMENTCLAIM'].fields_by_name['document']._serialized_options = b'\272H\004r\002\030@'
   _globals['_DOCUMENTCLAIM'].fields_by_name['sha256']._loaded_options = None
@@ -90,52 +93,52 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETRETENTIONREQUEST'].fields_by_name['documents']._serialized_options = b'\272H\007\222\001\004\010\001\020d'
   _globals['_SETRETENTIONREQUEST'].fields_by_name['retain_until']._loaded_options = None
   _globals['_SETRETENTIONREQUEST'].fields_by_name['retain_until']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_DOCUMENTSTATE']._serialized_start=2525
-  _globals['_DOCUMENTSTATE']._serialized_end=2688
-  _globals['_DOCUMENT']._serialized_start=154
-  _globals['_DOCUMENT']._serialized_end=451
-  _globals['_UPLOADDOCUMENTREQUEST']._serialized_start=454
-  _globals['_UPLOADDOCUMENTREQUEST']._serialized_end=646
-  _globals['_UPLOADHEADER']._serialized_start=649
-  _globals['_UPLOADHEADER']._serialized_end=854
-  _globals['_UPLOADCHUNK']._serialized_start=856
-  _globals['_UPLOADCHUNK']._serialized_end=921
-  _globals['_UPLOADFINISH']._serialized_start=923
-  _globals['_UPLOADFINISH']._serialized_end=991
-  _globals['_UPLOADDOCUMENTRESPONSE']._serialized_start=993
-  _globals['_UPLOADDOCUMENTRESPONSE']._serialized_end=1065
-  _globals['_QUERYUPLOADREQUEST']._serialized_start=1067
-  _globals['_QUERYUPLOADREQUEST']._serialized_end=1114
-  _globals['_QUERYUPLOADRESPONSE']._serialized_start=1116
-  _globals['_QUERYUPLOADRESPONSE']._serialized_end=1210
-  _globals['_GETDOCUMENTREQUEST']._serialized_start=1212
-  _globals['_GETDOCUMENTREQUEST']._serialized_end=1255
-  _globals['_GETDOCUMENTRESPONSE']._serialized_start=1257
-  _globals['_GETDOCUMENTRESPONSE']._serialized_end=1326
-  _globals['_DOWNLOADDOCUMENTREQUEST']._serialized_start=1329
-  _globals['_DOWNLOADDOCUMENTREQUEST']._serialized_end=1470
-  _globals['_DOWNLOADDOCUMENTRESPONSE']._serialized_start=1472
-  _globals['_DOWNLOADDOCUMENTRESPONSE']._serialized_end=1576
-  _globals['_CONFIRMDOWNLOADREQUEST']._serialized_start=1578
-  _globals['_CONFIRMDOWNLOADREQUEST']._serialized_end=1699
-  _globals['_CONFIRMDOWNLOADRESPONSE']._serialized_start=1701
-  _globals['_CONFIRMDOWNLOADRESPONSE']._serialized_end=1801
-  _globals['_CLAIMDOCUMENTSREQUEST']._serialized_start=1804
-  _globals['_CLAIMDOCUMENTSREQUEST']._serialized_end=1942
-  _globals['_DOCUMENTCLAIM']._serialized_start=1944
-  _globals['_DOCUMENTCLAIM']._serialized_end=2069
-  _globals['_CLAIMDOCUMENTSRESPONSE']._serialized_start=2071
-  _globals['_CLAIMDOCUMENTSRESPONSE']._serialized_end=2145
-  _globals['_CLAIMRESULT']._serialized_start=2147
-  _globals['_CLAIMRESULT']._serialized_end=2228
-  _globals['_SETRETENTIONREQUEST']._serialized_start=2231
-  _globals['_SETRETENTIONREQUEST']._serialized_end=2366
-  _globals['_SETRETENTIONRESPONSE']._serialized_start=2368
-  _globals['_SETRETENTIONRESPONSE']._serialized_end=2441
-  _globals['_RETENTION']._serialized_start=2443
-  _globals['_RETENTION']._serialized_end=2522
-  _globals['_DOCUMENTSERVICE']._serialized_start=2691
-  _globals['_DOCUMENTSERVICE']._serialized_end=3228
-  _globals['_DOCUMENTINTERNALSERVICE']._serialized_start=3231
-  _globals['_DOCUMENTINTERNALSERVICE']._serialized_end=3460
+  _globals['_DOCUMENTSTATE']._serialized_start=2626
+  _globals['_DOCUMENTSTATE']._serialized_end=2789
+  _globals['_DOCUMENT']._serialized_start=186
+  _globals['_DOCUMENT']._serialized_end=483
+  _globals['_UPLOADDOCUMENTREQUEST']._serialized_start=486
+  _globals['_UPLOADDOCUMENTREQUEST']._serialized_end=678
+  _globals['_UPLOADHEADER']._serialized_start=681
+  _globals['_UPLOADHEADER']._serialized_end=886
+  _globals['_UPLOADCHUNK']._serialized_start=888
+  _globals['_UPLOADCHUNK']._serialized_end=953
+  _globals['_UPLOADFINISH']._serialized_start=955
+  _globals['_UPLOADFINISH']._serialized_end=1023
+  _globals['_UPLOADDOCUMENTRESPONSE']._serialized_start=1025
+  _globals['_UPLOADDOCUMENTRESPONSE']._serialized_end=1097
+  _globals['_QUERYUPLOADREQUEST']._serialized_start=1099
+  _globals['_QUERYUPLOADREQUEST']._serialized_end=1146
+  _globals['_QUERYUPLOADRESPONSE']._serialized_start=1148
+  _globals['_QUERYUPLOADRESPONSE']._serialized_end=1242
+  _globals['_GETDOCUMENTREQUEST']._serialized_start=1244
+  _globals['_GETDOCUMENTREQUEST']._serialized_end=1287
+  _globals['_GETDOCUMENTRESPONSE']._serialized_start=1289
+  _globals['_GETDOCUMENTRESPONSE']._serialized_end=1358
+  _globals['_DOWNLOADDOCUMENTREQUEST']._serialized_start=1361
+  _globals['_DOWNLOADDOCUMENTREQUEST']._serialized_end=1502
+  _globals['_DOWNLOADDOCUMENTRESPONSE']._serialized_start=1504
+  _globals['_DOWNLOADDOCUMENTRESPONSE']._serialized_end=1608
+  _globals['_CONFIRMDOWNLOADREQUEST']._serialized_start=1610
+  _globals['_CONFIRMDOWNLOADREQUEST']._serialized_end=1731
+  _globals['_CONFIRMDOWNLOADRESPONSE']._serialized_start=1733
+  _globals['_CONFIRMDOWNLOADRESPONSE']._serialized_end=1833
+  _globals['_CLAIMDOCUMENTSREQUEST']._serialized_start=1836
+  _globals['_CLAIMDOCUMENTSREQUEST']._serialized_end=2043
+  _globals['_DOCUMENTCLAIM']._serialized_start=2045
+  _globals['_DOCUMENTCLAIM']._serialized_end=2170
+  _globals['_CLAIMDOCUMENTSRESPONSE']._serialized_start=2172
+  _globals['_CLAIMDOCUMENTSRESPONSE']._serialized_end=2246
+  _globals['_CLAIMRESULT']._serialized_start=2248
+  _globals['_CLAIMRESULT']._serialized_end=2329
+  _globals['_SETRETENTIONREQUEST']._serialized_start=2332
+  _globals['_SETRETENTIONREQUEST']._serialized_end=2467
+  _globals['_SETRETENTIONRESPONSE']._serialized_start=2469
+  _globals['_SETRETENTIONRESPONSE']._serialized_end=2542
+  _globals['_RETENTION']._serialized_start=2544
+  _globals['_RETENTION']._serialized_end=2623
+  _globals['_DOCUMENTSERVICE']._serialized_start=2792
+  _globals['_DOCUMENTSERVICE']._serialized_end=3329
+  _globals['_DOCUMENTINTERNALSERVICE']._serialized_start=3332
+  _globals['_DOCUMENTINTERNALSERVICE']._serialized_end=3561
 # @@protoc_insertion_point(module_scope)

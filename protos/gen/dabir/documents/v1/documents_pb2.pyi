@@ -4,6 +4,7 @@ isort:skip_file
 Bytes: uploaded in segments, inspected, kept under object lock, handed over."""
 
 from collections import abc as _abc
+from dabir.common.v1 import manifest_pb2 as _manifest_pb2
 from dabir.common.v1 import statement_pb2 as _statement_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -496,10 +497,13 @@ class ClaimDocumentsRequest(_message.Message):
     LETTER_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
     DOCUMENTS_FIELD_NUMBER: _builtins.int
+    CLASSIFICATION_FIELD_NUMBER: _builtins.int
     letter: _builtins.str
     """`letters/{uuid}`."""
     owner: _builtins.str
     """The body that must own them."""
+    classification: _manifest_pb2.Classification.ValueType
+    """The letter's: whoever reads the documents needs that clearance."""
     @_builtins.property
     def documents(self) -> _containers.RepeatedCompositeFieldContainer[Global___DocumentClaim]:
         """In the manifest's order; 1 to 100."""
@@ -510,10 +514,11 @@ class ClaimDocumentsRequest(_message.Message):
         letter: _builtins.str = ...,
         owner: _builtins.str = ...,
         documents: _abc.Iterable[Global___DocumentClaim] | None = ...,
+        classification: _manifest_pb2.Classification.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents", "letter", b"letter", "owner", b"owner"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["classification", b"classification", "documents", b"documents", "letter", b"letter", "owner", b"owner"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
