@@ -129,6 +129,9 @@ class LetterWorkflow:
             self._merge(*answer.deliveries)
         if rules.awaits_acceptance(followed.plan):
             self._spawn(self._tell(notices.available(self._plan, followed.plan)))
+        # An earlier run may have flagged it and ended before anybody was told: the same notice again is one notice.
+        for due in rules.passed_dues(followed.plan):
+            self._tell_late(followed, due)
         while not rules.is_over(followed.plan):
             moment = rules.next_moment(
                 followed.plan, urgent_at=self._urgent_at(), reminded_at=followed.reminded_at, done=followed.done
@@ -198,8 +201,11 @@ class LetterWorkflow:
         followed.done.add(moment.clock)
         self._merge(answer.delivery)
         if rules.is_late(followed.plan):
-            for notice in notices.late(self._plan, followed.plan, moment.at):
-                self._spawn(self._tell(notice))
+            self._tell_late(followed, moment.at)
+
+    def _tell_late(self, followed: Followed, due: datetime) -> None:
+        for notice in notices.late(self._plan, followed.plan, due):
+            self._spawn(self._tell(notice))
 
     async def _tell(self, notice: notices.Notice) -> None:
         """Beside the story: while notifications are down, clocks run on."""
@@ -207,11 +213,13 @@ class LetterWorkflow:
 
     async def _look_up(self, name: str) -> None:
         """Where a delivery stands now."""
-        request = GetLetterPlanRequest(letter=self._letter, deliveries=[name])
+        request, noted = GetLetterPlanRequest(letter=self._letter, deliveries=[name]), self._noted.get(name)
         answer = await self._steps.insist(Activities.get_letter_plan, request, f"look up {_short(name)}", name)
         self._merge(*answer.plan.deliveries)
-        # Looked up is up to date: a fact that is not in it will be told of by a clock, not asked for without end.
-        self._noted.pop(name, None)
+        # Looked up is up to date with what was known when it was asked: a fact that is not in it will be told of by a
+        # clock, not asked for without end. What was told of meanwhile may be missing, and is asked for again.
+        if self._noted.get(name) == noted:
+            self._noted.pop(name, None)
 
     def _merge(self, *deliveries: DeliveryPlan) -> None:
         """Take what intake said, unless something newer is known."""

@@ -95,11 +95,19 @@ def awaits_answer(delivery: DeliveryPlan) -> bool:
     return delivery.state == DELIVERY_STATE_ACCEPTED and delivery.answer_needed
 
 
+def passed_dues(delivery: DeliveryPlan) -> list[datetime]:
+    """The dues that intake flagged as passed, of what still has not happened."""
+    times, dues = delivery.times, []
+    if times.late_acceptance and awaits_acceptance(delivery):
+        dues.append(instant(times.acceptance_due))
+    if times.late_answer and (awaits_acceptance(delivery) or awaits_answer(delivery)):
+        dues.append(instant(times.answer_due))
+    return dues
+
+
 def is_late(delivery: DeliveryPlan) -> bool:
     """A clock was passed, and what it ran for still has not happened."""
-    return (delivery.times.late_acceptance and awaits_acceptance(delivery)) or (
-        delivery.times.late_answer and (awaits_acceptance(delivery) or awaits_answer(delivery))
-    )
+    return bool(passed_dues(delivery))
 
 
 def next_due(delivery: DeliveryPlan) -> datetime | None:

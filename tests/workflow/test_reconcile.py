@@ -7,8 +7,10 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from dabir.intake.v1 import letter_pb2 as states
+from dabir.intake.v1.internal_service_pb2 import DeliveryPlan
 from tests.workflow.conftest import Line
 from tests.workflow.eventually import eventually
+from tests.workflow.small_hub import now, stamp
 from workers.start import start
 
 
@@ -29,6 +31,36 @@ async def test_a_terminated_run_starts_again_and_repeats_nothing(line: Line) -> 
         "DELIVERY_STATE_ACCEPTED",
         "DELIVERY_STATE_AVAILABLE",
     ]
+
+
+async def test_a_run_that_ended_before_it_told_of_a_passed_due_leaves_that_to_the_next(line: Line) -> None:
+    def due_soon(delivery: DeliveryPlan) -> None:
+        delivery.times.acceptance_due.CopyFrom(stamp(now() + timedelta(seconds=2)))
+
+    async with line.working():
+        async with line.following():
+            line.hub.out("Notify")
+            plan = await line.hub.intake.register(delivery=due_soon)
+            await line.shows(plan.letter, DabirAttention="RETRYING", DabirStage="AWAITING_ACCEPTANCE")
+
+            async def flagged() -> bool:
+                return plan.deliveries[0].times.late_acceptance
+
+            await eventually(flagged, "the passed due is flagged")
+        await line.run_of(plan.letter).terminate("a test")
+        line.hub.mend()
+        assert await line.reconciler.reconcile() == 1
+        wanted = {
+            ("delivery.available", "bodies/bank-1"),
+            ("delivery.late", "bodies/bank-1"),
+            ("delivery.late", "bodies/interior"),
+        }
+
+        async def told() -> bool:
+            return wanted == set(line.hub.notifications.types_told(plan.deliveries[0].delivery))
+
+        await eventually(told, "recipient and sender are told that it is late")
+    assert line.hub.faults.calls["FlagLate"] == 1
 
 
 async def test_letters_that_were_never_started_are(line: Line) -> None:
