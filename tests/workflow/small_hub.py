@@ -130,10 +130,14 @@ class SmallIntake(IntakeInternalServiceServicer):
         self._pool = pool
         self.plans: dict[str, intake.LetterPlan] = {}
         self.actions: dict[str, intake.RecordOperatorActionRequest] = {}
+        self.plans_read = 0
         self.statements: list[tuple[str, str]] = []
         """Subject and event of each, in their order."""
         self.never_flags: set[str] = set()
         """Letters whose deliveries became available after their due: by the hub's fault, so without a flag."""
+        self.may_answer = asyncio.Event()
+        """While it is cleared, GetLetterPlan has read and does not answer yet."""
+        self.may_answer.set()
         self.no_mailbox: set[str] = set()
         """Deliveries that ConsignDeliveries refuses."""
         self.hidden: set[str] = set()
@@ -245,6 +249,8 @@ class SmallIntake(IntakeInternalServiceServicer):
             left = [at for at in delivery.remind_at if at.ToDatetime(tzinfo=UTC) > now()]
             del delivery.remind_at[:]
             delivery.remind_at.extend(left)
+        self.plans_read += 1
+        await self.may_answer.wait()
         return intake.GetLetterPlanResponse(plan=plan)
 
     async def ConsignDeliveries(  # noqa: N802

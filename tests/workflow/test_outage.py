@@ -7,6 +7,7 @@ from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
 from dabir.intake.v1 import letter_pb2 as states
+from dabir.intake.v1.internal_service_pb2 import DeliveryPlan
 from dabir.workflow.v1.letter_pb2 import OperatorActionResult, ResendNotification, RetryNow
 from tests.workflow.conftest import Line
 from tests.workflow.eventually import eventually
@@ -126,6 +127,37 @@ async def test_clocks_run_on_while_notifications_are_out(line: Line) -> None:
         await eventually(flagged, "lateness is flagged")
         assert await line.attribute(plan.letter, "DabirAttention") == "RETRYING"
         await line.hub.intake.accept(plan.deliveries[0].delivery)
+        await line.run_of(plan.letter).result()
+
+
+async def test_a_fact_that_comes_while_its_delivery_is_looked_up_is_not_lost(line: Line) -> None:
+    def needs_answer(delivery: DeliveryPlan) -> None:
+        delivery.answer_needed = True
+
+    intake = line.hub.intake
+    async with line.working(), line.following():
+        plan = await intake.register(delivery=needs_answer)
+        delivery = plan.deliveries[0].delivery
+        await line.shows(plan.letter, DabirStage="AWAITING_ACCEPTANCE")
+        line.hub.out("GetLetterPlan")
+        await intake.accept(delivery)
+        await line.shows(plan.letter, DabirAttention="RETRYING")  # an ordinary activity: signals come in beside it
+        intake.may_answer.clear()
+        line.hub.mend()
+        read = intake.plans_read
+
+        async def was_read() -> bool:
+            return intake.plans_read > read
+
+        await eventually(was_read, "the look-up has read that it was accepted")
+        await intake.answer(delivery)
+
+        async def signalled() -> bool:
+            history = await line.run_of(plan.letter).fetch_history()
+            return sum(event.HasField("workflow_execution_signaled_event_attributes") for event in history.events) == 2
+
+        await eventually(signalled, "the answer is told meanwhile")
+        intake.may_answer.set()
         await line.run_of(plan.letter).result()
 
 

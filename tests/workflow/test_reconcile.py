@@ -43,10 +43,11 @@ async def test_a_run_that_ended_before_it_told_of_a_passed_due_leaves_that_to_th
             plan = await line.hub.intake.register(delivery=due_soon)
             await line.shows(plan.letter, DabirAttention="RETRYING", DabirStage="AWAITING_ACCEPTANCE")
 
-            async def flagged() -> bool:
-                return plan.deliveries[0].times.late_acceptance
+            async def nobody_told() -> bool:
+                described = await line.run_of(plan.letter).describe()
+                return len(described.raw_description.pending_activities) == 3
 
-            await eventually(flagged, "the passed due is flagged")
+            await eventually(nobody_told, "three notices wait for notifications")
         await line.run_of(plan.letter).terminate("a test")
         line.hub.mend()
         assert await line.reconciler.reconcile() == 1
