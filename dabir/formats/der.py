@@ -9,6 +9,8 @@ import re
 from dabir.formats.strict_json import FormatError
 
 MAX_DEPTH = 24
+# Ours have 21; reading one takes time that is quadratic in its length.
+MAX_OID_BYTES = 64
 
 _SEQUENCE, _SET = 16, 17
 _UTC_TIME_FORM = re.compile(rb"[0-9]{12}Z")
@@ -116,7 +118,7 @@ def _is_bit_string(content: bytes) -> bool:
 
 
 def _is_oid(content: bytes) -> bool:
-    if not content or content[-1] & 0x80:
+    if not 0 < len(content) <= MAX_OID_BYTES or content[-1] & 0x80:
         return False
     starts = (0, *(index + 1 for index in range(len(content) - 1) if not content[index] & 0x80))
     return all(content[start] != 0x80 for start in starts)
