@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from dabir.common.v1.statement_pb2 import Statement, StatementDocument, StatementEvent, StatementParty
+from dabir.formats import names
 from dabir.formats.events import Event
 from dabir.formats.signer import FileSigner
 from dabir.formats.statement import digest
@@ -52,6 +53,7 @@ class Handover:
 
         Raises DocumentNotFound, DigestDiffers and what Seals.verify raises.
         """
+        names.split_document(name, "document")
         acceptance = await self._seals.verify(jws, caller.body)
         granted = acceptance.documents.get(name, b"")
         async with self._pool.connection() as connection:

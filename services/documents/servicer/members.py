@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 from dabir.documents.v1 import documents_pb2 as pb
 from dabir.documents.v1.documents_pb2_grpc import DocumentServiceServicer
+from dabir.formats import names
 from services.documents import store
 from services.documents.config import DocumentsConfig
 from services.documents.domain import errors
@@ -108,6 +109,7 @@ class DocumentServicer(DocumentServiceServicer):
         )
 
     async def _own(self, name: str) -> Document:
+        names.split_document(name, "name")
         async with self._pool.connection() as connection:
             document = await store.find_own(connection, caller().body, caller().clearance, name)
         if document is None:
@@ -116,6 +118,7 @@ class DocumentServicer(DocumentServiceServicer):
 
     async def _readable(self, name: str, jws: str) -> Document:
         """The document, by the acceptance shown or as the caller's own."""
+        names.split_document(name, "name")
         who, acceptance = caller(), None
         if jws:
             acceptance = await self._seals.verify(jws, who.body)

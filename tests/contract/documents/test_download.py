@@ -74,6 +74,12 @@ async def test_the_acceptance_is_the_key(documents: Documents, recipient: Member
     assert await recipient.download(small, acceptance) == PDF
 
 
+@pytest.mark.parametrize("name", ["documents/\0", "documents/%00", "documents/../x", "letters/1", ""])
+async def test_what_is_no_documents_name_is_said(sender: Member, name: str) -> None:
+    for call in (sender.get(name), sender.query(name), sender.download(name), sender.download(name, "a.b.c")):
+        assert await refusal(call) == ("INVALID_ARGUMENT", "BAD_NAME")
+
+
 async def test_anothers_acceptance_opens_nothing(documents: Documents, other: Member, small: str) -> None:
     acceptance = await documents.accept({small: sha256(PDF)})
     assert await refusal(other.download(small, acceptance)) == ("PERMISSION_DENIED", "ACCEPTANCE_NOT_YOURS")
