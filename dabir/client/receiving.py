@@ -1,5 +1,6 @@
 """The recipient's side: envelopes, receipts, and the content that a receipt opens."""
 
+import hashlib
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -224,11 +225,23 @@ class Receiver:
         def moved(moved_bytes: int) -> None:
             progress(listed.index, moved_bytes, listed.size_bytes)
 
-        if not target.exists():
+        if not is_saved(target, listed):
             documents.download(self._hub, name, key, target, listed.size_bytes, listed.sha256, moved)
         moved(listed.size_bytes)
         confirm = ConfirmDownloadRequest(document=name, consignment_acceptance=key, sha256=listed.sha256)
         self._hub.call(self._hub.documents.ConfirmDownload, confirm)
+
+
+def is_saved(target: Path, listed: manifest_pb2.ManifestDocument) -> bool:
+    """Whether the document stands at `target` already. Raises InputError if another file does; OSError."""
+    if not target.exists():
+        return False
+    with target.open("rb") as reading:
+        digest = hashlib.file_digest(reading, "sha256").digest()
+    if digest != listed.sha256:
+        said = f"{target} is there already and is not document {listed.index} of the letter; save to another folder"
+        raise InputError("OTHER_FILE_THERE", said)
+    return True
 
 
 def _says(receipt: receipt_pb2.Receipt, reason: receipt_pb2.ReturnReason.ValueType, details: ReceiptDetails) -> bool:
