@@ -47,6 +47,11 @@ def upload(hub: Hub, document: Upload, progress: Progress, *, resumed: bool = Fa
             return _ready(_upload_from(hub, document, offset, progress, transfer.timeout_seconds))
         except UnavailableError as error:
             transfer.failed(error, offset)
+        except RefusedError as error:
+            # A stream of ours that broke was still being stored when we asked how far it got: no word on the document.
+            if error.reason != "WRONG_OFFSET":
+                raise
+            transfer.failed(UnavailableError(error.reason, str(error)), offset)
         offset = _committed(hub, document)
 
 

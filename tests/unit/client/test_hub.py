@@ -41,6 +41,7 @@ class Scripted(DirectoryServiceServicer, DocumentServiceServicer):
         self.calls: list[dict[str, Any]] = []
         self.stored = b""
         self.break_after_bytes: list[int] = []
+        self.stored_late: list[bytes] = []
         self.served = BYTES
         self.verdict = pb.DOCUMENT_STATE_READY
 
@@ -58,9 +59,12 @@ class Scripted(DirectoryServiceServicer, DocumentServiceServicer):
 
     def UploadDocument(self, request_iterator: Any, context: grpc.ServicerContext) -> pb.UploadDocumentResponse:  # noqa: N802
         limit = self.break_after_bytes.pop(0) if self.break_after_bytes else None
+        self.stored += self.stored_late.pop(0) if self.stored_late else b""
         for part in request_iterator:
             if part.HasField("chunk"):
-                assert part.chunk.offset == len(self.stored)
+                if part.chunk.offset != len(self.stored):
+                    reason = error_details_pb2.ErrorInfo(reason="WRONG_OFFSET")
+                    refuse(grpc.StatusCode.INVALID_ARGUMENT, reason)(context)
                 self.stored += part.chunk.data
             if limit is not None and len(self.stored) >= limit:
                 context.abort(grpc.StatusCode.UNAVAILABLE, "going down")
@@ -232,6 +236,14 @@ def test_a_broken_upload_goes_on_where_it_stopped(scripted: Scripted, hub: Hub, 
 def test_a_resumed_upload_asks_how_far_it_got(scripted: Scripted, hub: Hub, tmp_path: Path) -> None:
     scripted.stored = BYTES[:100_000]
     documents.upload(hub, document(tmp_path), documents.quiet, resumed=True)
+    assert scripted.stored == BYTES
+
+
+def test_a_broken_stream_that_is_still_stored_ends_no_upload(scripted: Scripted, hub: Hub, tmp_path: Path) -> None:
+    """What it had sent is stored after we asked how far it got, and before we go on from there."""
+    scripted.stored_late = [BYTES[: documents.CHUNK_BYTES], BYTES[documents.CHUNK_BYTES : 2 * documents.CHUNK_BYTES]]
+    uploaded = documents.upload(hub, document(tmp_path), documents.quiet, resumed=True)
+    assert uploaded.state == pb.DOCUMENT_STATE_READY
     assert scripted.stored == BYTES
 
 
