@@ -47,7 +47,8 @@ def configure(config: ProcessConfig) -> None:
     ]
     render: list[structlog.typing.Processor] = [
         _Failure(config.environment),
-        structlog.processors.JSONRenderer(ensure_ascii=False),
+        # ASCII alone: a stranger's text must not turn a terminal's lines around, or end one.
+        structlog.processors.JSONRenderer(ensure_ascii=True),
     ]
     # Straight to the stream: a line per call by way of `logging` would cost twice as much.
     structlog.configure(

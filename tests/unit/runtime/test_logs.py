@@ -53,6 +53,16 @@ def test_a_line_carries_the_ids_of_its_call(capsys: pytest.CaptureFixture[str]) 
     assert "request_id" not in outside
 
 
+def test_what_a_stranger_wrote_moves_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(config("production"))
+    given = "a\n\x1b[2J\x9b2J\u202e\u2028"
+    logs.log.info("refused", media_type=given)
+    logging.getLogger("grpc").warning("said %s", given)
+    written = capsys.readouterr().err
+    assert written.isascii()
+    assert [json.loads(line)["event"] for line in written.splitlines()] == ["refused", f"said {given}"]
+
+
 def test_lines_of_libraries_are_of_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(config("production"))
     logging.getLogger("psycopg.pool").warning("error connecting in %r", "intake")
