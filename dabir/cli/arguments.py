@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 import click
 
 from dabir.formats import calendar, names, persian
+from dabir.formats.strict_json import FormatError
 
 T = TypeVar("T")
 _FROM_NOW = re.compile(r"\+([1-9][0-9]{0,6})([smhd])")
@@ -31,17 +32,24 @@ class Written(click.ParamType[T], Generic[T]):
             self.fail(str(error), param, ctx)
 
 
+def _named(name: str, check: Callable[[str], object], otherwise: str) -> str:
+    """`name`, if it is one. Raises ValueError with what to write otherwise."""
+    try:
+        check(name)
+    except FormatError:
+        raise ValueError(otherwise) from None
+    return name
+
+
 def _letter(text: str) -> str:
     name = text if "/" in text else f"letters/{text}"
-    names.split_letter(name)
-    return name
+    return _named(name, names.split_letter, f"{text!r} is no letter: write its id as `dabir letters` shows it")
 
 
 def _delivery(text: str) -> str:
     letter, _, place = text.partition("/")
     name = text if text.startswith("letters/") else f"letters/{letter}/deliveries/{place}"
-    names.split_delivery(name)
-    return name
+    return _named(name, names.split_delivery, f"{text!r} is no delivery: write id/number as `dabir inbox` shows it")
 
 
 def _letter_or_delivery(text: str) -> str:
@@ -51,14 +59,14 @@ def _letter_or_delivery(text: str) -> str:
 def _office(text: str) -> str:
     body, _, office = text.partition("/")
     name = text if text.startswith("bodies/") else f"bodies/{body}/offices/{office}"
-    names.split_office(name)
-    return name
+    return _named(
+        name, names.split_office, f"{text!r} is no office: write body/office; `dabir bodies --offices` lists them"
+    )
 
 
 def _definition(text: str) -> str:
     name = text if text.startswith("definitions/") else f"definitions/{text}"
-    names.split_definition(name)
-    return name
+    return _named(name, names.split_definition, f"{text!r} is no type of letter: write type/version, administrative/1")
 
 
 def _day(text: str) -> str:

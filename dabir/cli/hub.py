@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.text import Text
 
-from dabir.cli.session import USAGE, Session, command
+from dabir.cli.session import Session, command
 
 _STACK = click.option(
     "--stack",
@@ -15,7 +16,7 @@ _STACK = click.option(
     envvar="DABIR_STACK",
     default=Path(".stack"),
     show_default=True,
-    help="The stack's folder.",
+    help="The stack's folder; DABIR_STACK, if not given.",
 )
 
 
@@ -25,19 +26,20 @@ def register(group: click.Group) -> None:
     @command(group)
     @_STACK
     def status(session: Session, stack: Path) -> int | None:
-        """Each process of the local stack, whether it is up, how often it was restarted. Exit code 1 unless all are."""
+        """Each process: whether it is up, how often it was restarted. Exit code 1 unless all are up."""
         processes = _processes(stack)
         up = bool(processes) and all(process["state"] == "up" for process in processes.values())
 
         def show() -> None:
             if not processes:
-                session.err.print(f"No stack is running in {stack}: `make up` starts one.", markup=False)
+                session.err.print(f"No stack is running in {stack}: `make up` starts one.")
                 return
             for name, process in processes.items():
                 style = "green" if process["state"] == "up" else "red"
                 ports = " ".join(str(port) for port in process["ports"])
                 restarts = f"restarts {process['restarts']}"
-                session.out.print(f"{name:18} [{style}]{process['state']:9}[/] {restarts:12} ports {ports}")
+                state = (f"{process['state']:9}", style)
+                session.out.print(Text.assemble(f"{name:18} ", state, f" {restarts:12} ports {ports}"))
 
         session.answer({"ok": up, "stack": str(stack), "processes": processes}, show)
         return None if up else 1
@@ -51,16 +53,15 @@ def register(group: click.Group) -> None:
         known = sorted(path.stem for path in (stack / "logs").glob("*.log"))
         unknown = [name for name in names if name not in known]
         if unknown or not known:
-            said = f"There is no log of {', '.join(unknown) or 'anything'} in {stack}; there are: {', '.join(known)}."
-            session.err.print(said, markup=False)
-            return USAGE
+            there_are = f"there are: {', '.join(known)}." if known else "no stack was ever started there."
+            raise click.UsageError(f"There is no log of {', '.join(unknown) or 'anything'} in {stack}; {there_are}")
         found = {name: list(_last_lines(stack / "logs" / f"{name}.log", lines)) for name in names or known}
 
         def show() -> None:
             for name, ending in found.items():
                 session.out.print(f"--- {name}", style="bold")
                 for line in ending:
-                    session.out.print(line, markup=False)
+                    session.out.print(line)
 
         session.answer({"logs": found}, show)
         return None

@@ -33,7 +33,7 @@ def register(group: click.Group) -> None:
                 session.day_and_time(letter.registered_at),
                 letter.subject,
                 session.word(words.PRIORITIES[letter.priority]),
-                str(letter.recipient_count),
+                session.count(letter.recipient_count),
                 session.word(words.LETTER_STATES[letter.state]),
             )
         session.answer({"letters": [shapes.letter(one) for one in found]}, lambda: session.out.print(table))
@@ -41,7 +41,12 @@ def register(group: click.Group) -> None:
     @command(group)
     @click.argument("name", type=LETTER_OR_DELIVERY)
     def letter(session: Session, name: str) -> int | None:
-        """The life of a letter that our body sent, or of a delivery that came to it; every statement is checked."""
+        """The life of a letter, every statement of it checked.
+
+        NAME is letters/{id} for a letter that our body sent, as `dabir letters` shows it, and
+        letters/{id}/deliveries/{n} for one that came to it, as `dabir inbox` shows it. `letters/` and `/deliveries` may
+        be left out.
+        """
         offices: dict[str, str] = {}
         if names.chain_kind(name) == "letter":
             deliveries = session.client.sent_deliveries(name)
@@ -67,7 +72,7 @@ def register(group: click.Group) -> None:
         """The bodies that have joined."""
         found = session.client.bodies()
         offices = session.client.offices() if with_offices else []
-        table = session.table("body", "name")
+        table = session.table("name", "title")
         for body in found:
             table.add_row(body.name, session.word((body.display_name_fa, body.display_name_en)))
             for office in (one for one in offices if names.body_of(one.name) == body.name):
@@ -91,11 +96,12 @@ def _show_life(session: Session, life: Life, offices: dict[str, str]) -> None:
     session.out.print(table)
     if life.gaps:
         for gap in life.gaps:
-            session.err.print(f"{gap.chain} {gap.sequence}: {gap.what}", style="bold red", markup=False)
+            session.err.print(f"{gap.chain} {gap.sequence}: {gap.what}", style="bold red")
         return
-    checked = f"✓ {len(life.statements)} {session.heading('statement')}، {len(life.receipts)} رسید"
+    statements, receipts = session.count(len(life.statements)), session.count(len(life.receipts))
+    checked = f"✓ درستی {statements} گواهی و {receipts} رسید بررسی شد و زنجیره‌ها کامل است"
     if session.language == "en":
-        checked = f"✓ {len(life.statements)} statements and {len(life.receipts)} receipts verified, chains whole"
+        checked = f"✓ statements verified: {statements}, receipts: {receipts}; chains whole"
     session.out.print(checked, style="green")
 
 
@@ -103,4 +109,4 @@ def _what_happened(session: Session, proven: Proven) -> str:
     said = session.word(words.EVENTS[proven.event])
     if proven.event in (Event.SUBMISSION_ACCEPTANCE, Event.AVAILABLE):
         return f"{said} {session.number(proven.says.number.text)}"
-    return f"{said} ({proven.says.reason})" if proven.says.reason else said
+    return f"{said} ({session.reason(proven.says.reason)})" if proven.says.reason else said

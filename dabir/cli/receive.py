@@ -44,7 +44,7 @@ def register(group: click.Group) -> None:
     @click.option("--state", type=click.Choice(list(words.choices(words.DELIVERY_STATES))), help="Only these.")
     @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
     def inbox(session: Session, office: str, state: str | None, limit: int) -> None:
-        """What came to our body, newest first: envelopes only, until they are accepted."""
+        """What came to our body, newest first. Envelopes only, until they are accepted."""
         wanted = words.choices(words.DELIVERY_STATES)[state] if state else DELIVERY_STATE_UNSPECIFIED
         found = list(islice(session.client.envelopes(office, wanted), limit))
         table = session.table("name", "in_number", "number", "from", "date", "priority", "state", "acceptance_due")
@@ -71,7 +71,7 @@ def register(group: click.Group) -> None:
 
     @command(group)
     @click.argument("delivery", type=DELIVERY)
-    @click.option("--reason", type=click.Choice(list(_REFUSALS)), required=True)
+    @click.option("--reason", type=click.Choice(list(_REFUSALS)), required=True, help="Why.")
     @_receipt_options
     def refuse(session: Session, delivery: str, reason: str, **given: str) -> int | None:
         """Refuse a DELIVERY, unread, with a signed receipt."""
@@ -80,9 +80,16 @@ def register(group: click.Group) -> None:
 
     @command(group)
     @click.argument("delivery", type=DELIVERY)
-    @click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path(), show_default=True)
+    @click.option(
+        "--to",
+        "folder",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path(),
+        show_default=True,
+        help="The folder; it is made.",
+    )
     def save(session: Session, delivery: str, folder: Path) -> None:
-        """Save the documents of an accepted DELIVERY, with what proves them. Goes on where it stopped."""
+        """Save the documents of an accepted DELIVERY. What proves them is saved too. Goes on where it stopped."""
         content = session.client.delivery(delivery).content
         listed = parse_manifest(content.manifest).documents if content.manifest else []
         with session.progress({document.index: document.file_name for document in listed}) as progress:
@@ -92,9 +99,7 @@ def register(group: click.Group) -> None:
             for document in opened.manifest.manifest.documents
             if document.index in {granted.index for granted in opened.documents}
         ]
-        session.answer(
-            {"delivery": delivery, "files": saved}, lambda: session.out.print("\n".join(saved), markup=False)
-        )
+        session.answer({"delivery": delivery, "files": saved}, lambda: session.out.print("\n".join(saved)))
 
 
 def _decided(session: Session, decided: Decided, wanted: tuple[int, ...]) -> int | None:
@@ -114,12 +119,16 @@ def _decided(session: Session, decided: Decided, wanted: tuple[int, ...]) -> int
     def show() -> None:
         state = session.word(words.DELIVERY_STATES[envelope.state])
         before = "" if decided.by_us else f" ({session.word(words.DECIDED_BEFORE)})"
-        session.out.print(f"{session.heading('state')} {state}{before}", style="bold")
-        session.out.print(f"{session.heading('in_number')} {session.number(envelope.in_number.text)}")
+        session.line("state", f"{state}{before}", style="bold")
+        if decided.statement.says.reason:
+            session.line("reason", session.reason(decided.statement.says.reason))
+        session.line("in_number", session.number(envelope.in_number.text))
         if manifest:
-            session.out.print(f"{session.heading('subject')} {manifest.subject}", markup=False)
-            session.out.print(f"{session.heading('documents')} {'، '.join(file_names)}", markup=False)
-        session.out.print(f"{session.heading('statement')} {decided.statement.name}")
+            session.line("subject", manifest.subject)
+            session.line("documents", "، ".join(file_names))
+        session.line("statement", decided.statement.name)
+        if not found["ok"]:
+            session.out.print(session.word(words.CHANGED_NOTHING))
 
     session.answer(found, show)
     return None if found["ok"] else REFUSED

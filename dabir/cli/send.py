@@ -19,6 +19,13 @@ from dabir.formats.manifest import parse_manifest
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
+def _not_empty(_context: click.Context, _parameter: click.Parameter, files: tuple[Path, ...]) -> tuple[Path, ...]:
+    for file in files:
+        if file.is_file() and not file.stat().st_size:
+            raise click.BadParameter(f"File {str(file)!r} is empty.")
+    return files
+
+
 def _letter_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """What a letter and an answer have in common."""
     for option in reversed(
@@ -26,10 +33,26 @@ def _letter_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--subject", help="One line (موضوع)."),
             click.option("--abstract", default="", help="What it is about, in a few lines (چکیده)."),
             click.option("--note", default="", help="A note to every recipient named with --to."),
-            click.option("--definition", type=DEFINITION, default="definitions/administrative/1", show_default=True),
-            click.option("--priority", type=click.Choice(list(words.choices(words.PRIORITIES))), default="normal"),
             click.option(
-                "--classification", type=click.Choice(list(words.choices(words.CLASSIFICATIONS))), default="normal"
+                "--definition",
+                type=DEFINITION,
+                default="definitions/administrative/1",
+                show_default=True,
+                help="The type of letter: type/version.",
+            ),
+            click.option(
+                "--priority",
+                type=click.Choice(list(words.choices(words.PRIORITIES))),
+                default="normal",
+                show_default=True,
+                help="How soon (فوریت).",
+            ),
+            click.option(
+                "--classification",
+                type=click.Choice(list(words.choices(words.CLASSIFICATIONS))),
+                default="normal",
+                show_default=True,
+                help="Who may see it (طبقه‌بندی).",
             ),
             click.option("--acceptance-needed", is_flag=True, help="The acceptance clock runs for --to."),
             click.option("--answer-needed", is_flag=True, help="The answer clock runs for --to."),
@@ -42,7 +65,7 @@ def _letter_options(function: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option("--number", default="", help="The sender's own number."),
             click.option("--date", type=DAY, default="", help="The sender's own date, ۱۴۰۵/۰۹/۰۱ or 2026-11-22."),
-            click.argument("files", nargs=-1, type=_FILE),
+            click.argument("files", metavar="[FILE]...", nargs=-1, type=_FILE, callback=_not_empty),
         )
     ):
         function = option(function)
@@ -81,7 +104,7 @@ def register(group: click.Group) -> None:
     @click.argument("delivery", type=DELIVERY)
     @_letter_options
     def reply(session: Session, delivery: str, files: tuple[Path, ...], **given: Any) -> int | None:
-        """Answer a DELIVERY that was accepted, by a letter to its sender (عطف). The first FILE is the letter."""
+        """Answer an accepted DELIVERY, by a letter to its sender (عطف). The first FILE is the letter."""
         if not files or not given["subject"]:
             raise click.UsageError("An answer needs --subject and at least one FILE.")
         letter = _letter(given, (), ())
@@ -128,6 +151,7 @@ def _letter(given: dict[str, Any], to: tuple[str, ...], copy: tuple[str, ...]) -
 def _send(session: Session, entry: LetterEntry) -> int | None:
     if not session.as_json:
         session.err.print(f"{entry.letter}: signed and kept in the journal", style="dim")
+    session.when_unanswered = words.SEND_AGAIN
     sent = _send_entry(session, entry, resumed=False)
     session.answer({**_sent_shape(sent)}, lambda: _show(session, sent))
     return None
@@ -146,7 +170,7 @@ def _resume(session: Session) -> int | None:
         for one in sent:
             _show(session, one)
         for refusal in failed:
-            session.err.print(f"{refusal['letter']}: {refusal['reason']} {refusal['message']}", markup=False)
+            session.err.print(f"{refusal['letter']}: {refusal['reason']} {refusal['message']}")
         if not sent and not failed:
             session.out.print("Every letter of the journal has its answer.")
 
@@ -157,7 +181,13 @@ def _resume(session: Session) -> int | None:
 def _send_entry(session: Session, entry: LetterEntry, *, resumed: bool) -> Sent:
     manifest = parse_manifest(entry.manifest)
     with session.progress({document.index: document.file_name for document in manifest.documents}) as progress:
-        return session.client.send(entry, progress, resumed=resumed)
+        try:
+            return session.client.send(entry, progress, resumed=resumed)
+        except RefusedError as error:
+            names = dict(zip(entry.documents, manifest.documents, strict=True))
+            if (document := names.get(error.metadata.get("document", ""))) and not error.violations:
+                error.violations = ((f"documents[{document.index - 1}]", document.file_name),)
+            raise
 
 
 def _sent_shape(sent: Sent) -> dict[str, Any]:
@@ -166,7 +196,7 @@ def _sent_shape(sent: Sent) -> dict[str, Any]:
 
 def _show(session: Session, sent: Sent) -> None:
     letter = sent.letter
-    session.out.print(f"{session.heading('number')} {session.number(letter.registry_number.text)}", style="bold")
-    session.out.print(f"{session.heading('date')} {session.day_and_time(letter.registered_at)}")
-    session.out.print(f"{session.heading('name')} {letter.name}")
-    session.out.print(f"{session.heading('statement')} {sent.submission_acceptance.name}")
+    session.line("number", session.number(letter.registry_number.text), style="bold")
+    session.line("date", session.day_and_time(letter.registered_at))
+    session.line("name", letter.name)
+    session.line("statement", sent.submission_acceptance.name)

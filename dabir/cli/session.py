@@ -1,13 +1,15 @@
 """What every command shares: the profile, `--json`, how dates and names are shown, errors and exit codes.
 
-Exit codes: 0 done · 1 the hub says no, or it was decided otherwise before · 2 asked wrongly, or the profile is wrong
-· 3 no answer: nothing is lost, run it again · 4 something that came from the hub does not verify: keep it, report it.
+Exit codes: 0 done · 1 the hub says no, or it was decided otherwise before · 2 asked wrongly, or the profile or a file
+cannot be used · 3 no answer: nothing is lost, run it again (a letter with `dabir send --resume`) · 4 something that
+came from the hub does not verify: keep it, report it.
 """
 
 import functools
 import json
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -19,9 +21,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 
 from dabir.cli import words
-from dabir.client import Client, ClientError, RefusedError, UnavailableError, VerificationError
+from dabir.client import Client, ClientError, InputError, RefusedError, UnavailableError, VerificationError
 from dabir.client import profile as profiles
 from dabir.client.sending import DocumentProgress
+from dabir.common.v1 import receipt_pb2
 from dabir.formats import calendar, persian
 from dabir.formats.strict_json import FormatError
 
@@ -40,9 +43,11 @@ class Session:
         self._client: Client | None = None
         self.language: Literal["fa", "en"] = "en"
         self.zone = "Asia/Tehran"
-        # Wider than any table, so that no id is ever cut: a narrow terminal wraps.
-        self.out = Console(width=_WIDTH, soft_wrap=True, highlight=False)
-        self.err = Console(stderr=True, soft_wrap=True, highlight=False)
+        # Wider than any table, so that no id is ever cut: a narrow terminal wraps. No markup: a subject may hold it.
+        self.out = Console(width=_WIDTH, soft_wrap=True, highlight=False, markup=False, emoji=False)
+        self.err = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
+        self.when_unanswered: tuple[str, str] | None = None
+        """What to do if no answer comes, where running the command again is not it."""
 
     @property
     def client(self) -> Client:
@@ -74,6 +79,18 @@ class Session:
     def heading(self, key: str) -> str:
         return self.word(words.HEADINGS[key])
 
+    def line(self, key: str, text: str, style: str = "") -> None:
+        """Answers a person with one thing and what it is."""
+        self.out.print(f"{self.heading(key)}: {text}", style=style)
+
+    def count(self, number: int) -> str:
+        return persian.persian_digits(str(number)) if self.language == "fa" else str(number)
+
+    def reason(self, stated: str) -> str:
+        """Why, in words, where what is stated is a reason of a receipt."""
+        known = {receipt_pb2.ReturnReason.Name(reason): pair for reason, pair in words.REASONS.items()}
+        return self.word(known[stated]) if stated in known else stated
+
     def table(self, *keys: str) -> Table:
         table = Table(*(self.heading(key) for key in keys), box=None, pad_edge=False, padding=(0, 2, 0, 0))
         table.expand = False
@@ -102,7 +119,7 @@ class Bars:
     """A bar for each document on standard error, where a person looks on. Used as a context, it is the `progress`."""
 
     def __init__(self, session: Session, file_names: Mapping[int, str]) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         self._bars = Progress(*columns, console=session.err, disable=session.as_json or not session.err.is_terminal)
         self._names = file_names
         self._tasks: dict[int, Any] = {}
@@ -120,25 +137,59 @@ class Bars:
         self._bars.update(self._tasks[index], completed=moved_bytes)
 
 
-def command(group: click.Group, name: str | None = None) -> Callable[[Callable[..., int | None]], click.Command]:
-    """A command with the options that all have. It gets a Session first, and returns its exit code or None for 0."""
+class Commands(click.Group):
+    """All commands. Who asks for JSON gets it also when the command was typed wrongly."""
 
-    def decorate(function: Callable[..., int | None]) -> click.Command:
-        @click.option("--profile", type=click.Path(path_type=Path), envvar="DABIR_PROFILE", help="The profile.toml.")
-        @click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object.")
-        @click.option(
+    def invoke(self, ctx: click.Context) -> Any:
+        as_json = ctx.params["as_json"] or "--json" in ctx.args
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            if as_json:
+                _print_failure(USAGE, "USAGE", error.format_message())
+            raise
+
+
+def shared_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What every command takes, and `dabir` itself before the command."""
+    for option in (
+        click.option(
             "--calendar",
             "shown_calendar",
             type=click.Choice(["jalali", "gregorian"]),
             help="How dates are shown; the profile's, where not given.",
-        )
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object."),
+        click.option(
+            "--profile", type=click.Path(path_type=Path), help="The profile.toml; DABIR_PROFILE, if not given."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def command(group: click.Group, name: str | None = None) -> Callable[[Callable[..., int | None]], click.Command]:
+    """A command with the options that all have. It gets a Session first, and returns its exit code or None for 0."""
+
+    def decorate(function: Callable[..., int | None]) -> click.Command:
+        @shared_options
         @functools.wraps(function)
         def run(profile: Path | None, as_json: bool, shown_calendar: str | None, **arguments: Any) -> None:
-            session = Session(profile, as_json, shown_calendar or "")
+            before = click.get_current_context().find_root().params
+            session = Session(
+                profile or before["profile"] or _profile_of_environment(),
+                as_json or before["as_json"],
+                shown_calendar or before["shown_calendar"] or "",
+            )
             try:
                 code = function(session, **arguments) or OK
             except (ClientError, FormatError) as error:
                 code = _failed(session, error)
+            except OSError as error:
+                if isinstance(error, BrokenPipeError):  # nobody reads on; click ends quietly
+                    raise
+                said = f"{error.filename or 'a file'}: {error.strerror}; name one that can be used, or make room"
+                code = _failed(session, InputError("FILE_UNUSABLE", said))
             finally:
                 session.close()
             sys.exit(code)
@@ -148,24 +199,37 @@ def command(group: click.Group, name: str | None = None) -> Callable[[Callable[.
     return decorate
 
 
+def _profile_of_environment() -> Path | None:
+    named = os.environ.get("DABIR_PROFILE")
+    return Path(named) if named else None
+
+
 def _failed(session: Session, error: ClientError | FormatError) -> int:
     """Says what is wrong and what to do, and returns the exit code."""
-    session.err.print(f"[bold red]{error.reason}[/]", end=" ")
-    session.err.print(str(error), markup=False)
+    session.err.print(error.reason, style="bold red", end=" ")
+    session.err.print(str(error))
+    hint = words.HINTS.get(error.reason)
     violations = error.violations if isinstance(error, RefusedError) else ()
     for field, sentence in violations:
-        session.err.print(f"  {field}: {sentence}", markup=False)
+        session.err.print(f"  {field}: {sentence}")
     match error:
         case UnavailableError():
             code = UNAVAILABLE
+            hint = session.when_unanswered
         case VerificationError():
             code = UNPROVEN
         case RefusedError():
             code = REFUSED
         case _:
             code = USAGE
+    if hint is not None:
+        session.err.print(session.word(hint))
     if session.as_json:
-        fields = [{"field": field, "message": sentence} for field, sentence in violations]
-        said = {"ok": False, "exit": code, "reason": error.reason, "message": str(error), "fields": fields}
-        print(json.dumps(said, ensure_ascii=False))
+        _print_failure(code, error.reason, str(error), violations)
     return code
+
+
+def _print_failure(code: int, reason: str, message: str, violations: Sequence[tuple[str, str]] = ()) -> None:
+    fields = [{"field": field, "message": sentence} for field, sentence in violations]
+    said = {"ok": False, "exit": code, "reason": reason, "message": message, "fields": fields}
+    print(json.dumps(said, ensure_ascii=False))

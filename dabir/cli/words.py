@@ -68,6 +68,26 @@ REASONS = {
     receipt_pb2.RETURN_REASON_UNREADABLE: ("خوانا نیست", "unreadable"),
     receipt_pb2.RETURN_REASON_SIGNATURE_DOUBTED: ("امضا محل تردید است", "signature-doubted"),
 }
+HINTS = {
+    "DELIVERY_NOT_FOUND": (
+        "آنچه به شما رسیده است: `dabir inbox`. نامه‌ای که فرستاده‌اید، با همهٔ تحویل‌هایش: `dabir letter` و شناسهٔ نامه",
+        "What came to you: `dabir inbox`. What you sent, with all its deliveries: `dabir letter` and the letter's id",
+    ),
+    "LETTER_NOT_FOUND": (
+        "آنچه فرستاده‌اید: `dabir letters`. آنچه به شما رسیده است: `dabir inbox`، سپس `dabir letter …/n`",
+        "What you sent: `dabir letters`. What came to you: `dabir inbox`, then `dabir letter …/n`",
+    ),
+    "RECIPIENT_UNKNOWN": ("دبیرخانه‌ها: `dabir bodies --offices`", "The offices there are: `dabir bodies --offices`"),
+}
+"""What to type next, by the reason of a refusal."""
+SEND_AGAIN = (
+    "نامه امضا شده و نگاه داشته شده است: `dabir send --resume` همان را می‌فرستد. اگر از نو بنویسید، نامهٔ دومی می‌شود.",
+    "The letter is signed and kept: `dabir send --resume` sends it. Typed again it would be a second letter.",
+)
+CHANGED_NOTHING = (
+    "این درخواست چیزی را تغییر نداد: آنچه نخست اعلام شد می‌ماند.",
+    "This changed nothing: what was decided first stands.",
+)
 DECIDED_BEFORE = ("پیش‌تر، با رسید دیگری", "before, by another receipt")
 HEADINGS = {
     "name": ("شناسه", "name"),
@@ -86,7 +106,7 @@ HEADINGS = {
     "statement": ("گواهی", "statement"),
     "event": ("رویداد", "event"),
     "what": ("دربارهٔ", "about"),
-    "body": ("دستگاه", "body"),
+    "title": ("نام", "title"),
     "office": ("دبیرخانه", "office"),
     "process": ("فرایند", "process"),
     "documents": ("اسناد", "documents"),

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from dabir.cli import arguments, words
 from dabir.cli.__main__ import main
+from dabir.cli.session import Session
 from dabir.common.v1 import manifest_pb2, receipt_pb2
 from dabir.formats.statement import Event
 from dabir.intake.v1 import letter_pb2
@@ -88,6 +89,51 @@ def test_without_a_profile_it_says_how_to_name_one() -> None:
     assert "DABIR_PROFILE" in done.stderr
 
 
+def test_the_profile_may_stand_before_the_command(tmp_path: Path) -> None:
+    named = str(tmp_path / "none.toml")
+    for typed in (("--profile", named, "--json", "letters"), ("letters", "--json", "--profile", named)):
+        done = run(*typed)
+        assert (done.exit_code, json.loads(done.stdout)["reason"]) == (2, "PROFILE_NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [("letters",), ("letters", "--state", "lost"), ("accept", "1405/12"), ("hub", "logs", "--stack", "/nowhere")],
+)
+def test_json_is_answered_also_to_what_is_typed_wrongly(typed: tuple[str, ...]) -> None:
+    done = run(*typed, "--json")
+    assert (done.exit_code, json.loads(done.stdout)["reason"]) == (2, "USAGE")
+    assert json.loads(done.stdout)["message"] in done.stderr
+
+
+def test_a_subject_is_shown_as_it_was_written(capsys: pytest.CaptureFixture[str]) -> None:
+    subject = "[/b] [red]x :warning:"
+    session = Session(None, as_json=False, shown_calendar="")
+    table = session.table("subject")
+    table.add_row(subject)
+    session.out.print(table)
+    session.line("subject", subject)
+    assert capsys.readouterr().out.count(subject) == 2
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    hub = PaperHub()
+    profile = write_profile(hub, hub.seal(), tmp_path)
+    page = tmp_path / "letter.pdf"
+    page.write_bytes(b"%PDF-1.7")
+    profile.journal.write_bytes(b"no folder")
+    done = run("--json", "--profile", str(profile.path), "send", "--to", "a1/b1", "--subject", "x", str(page))
+    assert (done.exit_code, json.loads(done.stdout)["reason"]) == (2, "FILE_UNUSABLE"), done.stderr
+
+
+def test_an_empty_file_is_named(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.pdf"
+    empty.touch()
+    done = run("send", "--to", "a1/b1", "--subject", "x", str(empty))
+    assert done.exit_code == 2
+    assert "empty.pdf' is empty" in done.stderr
+
+
 def test_an_error_is_a_sentence_and_with_json_an_object(tmp_path: Path) -> None:
     done = run("letters", "--json", "--profile", str(tmp_path / "none.toml"))
     assert done.exit_code == 2
@@ -110,7 +156,9 @@ def test_a_letter_to_a_hub_that_is_down_stands_in_the_journal(tmp_path: Path) ->
     page = tmp_path / "letter.pdf"
     page.write_bytes(b"%PDF-1.7")
     typed = ("--profile", str(profile.path), "--to", "central-bank/main", "--subject", "معرفی نماینده", str(page))
-    assert run("send", *typed).exit_code == 3
+    done = run("send", *typed)
+    assert done.exit_code == 3
+    assert "--resume" in done.stderr
     kept = list((profile.journal / "letters").iterdir())
     assert len(kept) == 1
     assert run("send", "--resume", "--profile", str(profile.path)).exit_code == 3
