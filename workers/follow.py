@@ -7,6 +7,7 @@ may die anywhere. A refusal is recorded by evidence and passed; an outage waits.
 import asyncio
 import os
 import socket
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -117,7 +118,8 @@ class Follower:
             return config.follow_retry_seconds
         if not batch.statements:
             return config.follow_poll_seconds
-        to, refused = progress(batch.cursor, await self._tell_all(batch.statements))
+        out_of_time_at = time.monotonic() + config.follow_lease_seconds / 2
+        to, refused = progress(batch.cursor, await self._tell_all(batch.statements, out_of_time_at))
         if to == batch.cursor:
             return config.follow_retry_seconds
         request = AdvanceRequest(
@@ -125,21 +127,25 @@ class Follower:
         )
         await self._evidence.Advance(request, timeout=CALL_SECONDS)
         self._defects.clear()
-        return 0.0 if to == batch.statements[-1].position else config.follow_retry_seconds
+        goes_on = to == batch.statements[-1].position or time.monotonic() > out_of_time_at
+        return 0.0 if goes_on else config.follow_retry_seconds
 
-    async def _tell_all(self, statements: Sequence[FollowedStatement]) -> list[Outcome]:
-        """Letters beside each other, each letter's statements in their order."""
+    async def _tell_all(self, statements: Sequence[FollowedStatement], out_of_time_at: float) -> list[Outcome]:
+        """Letters beside each other, each letter's statements in their order, none begun after `out_of_time_at`.
+
+        What is left waits for the next batch: a batch that outlived its lease would be told again, whole, for ever.
+        """
         letters: dict[str, list[FollowedStatement]] = {}
         for statement in statements:
             letters.setdefault(_letter(statement), []).append(statement)
-        outcomes = await asyncio.gather(*(self._tell_letter(of_letter) for of_letter in letters.values()))
-        return [outcome for of_letter in outcomes for outcome in of_letter]
+        told = (self._tell_letter(of_letter, out_of_time_at) for of_letter in letters.values())
+        return [outcome for of_letter in await asyncio.gather(*told) for outcome in of_letter]
 
-    async def _tell_letter(self, statements: Sequence[FollowedStatement]) -> list[Outcome]:
+    async def _tell_letter(self, statements: Sequence[FollowedStatement], out_of_time_at: float) -> list[Outcome]:
         async with self._at_once:
             outcomes: list[Outcome] = []
             for statement in statements:
-                waits = bool(outcomes) and outcomes[-1].told == Told.LATER
+                waits = (bool(outcomes) and outcomes[-1].told == Told.LATER) or time.monotonic() > out_of_time_at
                 outcomes.append(Outcome(statement.position, Told.LATER) if waits else await self._outcome(statement))
             return outcomes
 

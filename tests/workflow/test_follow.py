@@ -1,18 +1,21 @@
 """From the ledger to Temporal: nothing lost, nothing twice, refusals recorded and passed, outages waited for."""
 
 import asyncio
+import contextlib
+import dataclasses
 from datetime import timedelta
 from pathlib import Path
 
+import grpc.aio
 import psycopg
 from temporalio.client import WorkflowExecutionStatus
 
-from dabir.evidence.v1.evidence_pb2 import RefusedStatement
+from dabir.evidence.v1.evidence_pb2 import FollowedStatement, RefusedStatement
 from dabir.intake.v1 import letter_pb2 as states
 from tests.conftest import Postgres
 from tests.workflow.conftest import Line
 from tests.workflow.eventually import eventually
-from workers.follow import Outcome, Told, progress
+from workers.follow import Follower, Outcome, Told, progress
 
 
 def rows(postgres: Postgres, query: bytes) -> list[tuple[object, ...]]:
@@ -40,6 +43,24 @@ async def test_two_followers_start_each_letter_once(line: Line, fresh_postgres: 
         runs = [run async for run in line.temporal.list_workflows(f'WorkflowId = "{line.run_of(plan.letter).id}"')]
         assert [run.status for run in runs] == [WorkflowExecutionStatus.COMPLETED]
     assert rows(fresh_postgres, b"SELECT * FROM evidence.refusal") == []
+
+
+async def test_a_batch_that_takes_longer_than_its_lease_still_gets_on(line: Line, fresh_postgres: Postgres) -> None:
+    class Slow(Follower):
+        async def _tell(self, statement: FollowedStatement) -> None:
+            await asyncio.sleep(0.2)
+
+    for _ in range(15):
+        await line.hub.intake.register()
+    config = dataclasses.replace(line.config, follow_letters_at_once=1, follow_lease_seconds=2)
+    follower = Slow(config, line.temporal, line.hub.channel, line.hub.channel)
+
+    async def all_told() -> bool:
+        with contextlib.suppress(grpc.aio.AioRpcError):  # LEASE_LOST, on a machine that stood still
+            await follower.follow_once()
+        return rows(fresh_postgres, b"SELECT position FROM evidence.cursor") == [(15,)]
+
+    await eventually(all_told, "the cursor passes every statement")
 
 
 async def test_a_refusal_is_recorded_and_passed(line: Line, fresh_postgres: Postgres) -> None:
