@@ -50,35 +50,50 @@ def after_commit(connection: psycopg.Connection[Any]) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("place", "wait_event", "stays"), [(in_the_transaction, "transactionid", False), (after_commit, "SyncRep", True)]
+    ("place", "waits", "stays"),
+    [(in_the_transaction, ("ledger.lock", "transactionid"), False), (after_commit, ("COMMIT", "SyncRep"), True)],
 )
-def test_intake_killed(stack: Stack, post: Post, place: Any, wait_event: str, *, stays: bool) -> None:
-    """The letter is there wholly (`stays`) or not at all, and sending it again gives one letter."""
+def test_intake_killed(stack: Stack, post: Post, place: Any, waits: tuple[str, str], *, stays: bool) -> None:
+    """The letter is there wholly (`stays`) or not at all, and sending it again gives one letter.
+
+    `waits`: the SQL that intake waits in, and for what (PostgreSQL's wait_event).
+    """
     with psycopg.connect(stack.database_url("dabir"), autocommit=True) as holder:
         client, over = post.clients[SENDER], threading.Event()
-        client.send(post.write(SENDER, ["second-bank"]))  # so that its book has begun
+        # Its book has begun, and nothing else is left to do for intake.
+        before = client.send(post.write(SENDER, ["second-bank"])).letter.name
+        until("an earlier letter is available", lambda: is_available(holder, before))
         entry = post.write(SENDER, ["second-bank"])
         with ThreadPoolExecutor(1) as member:
             try:
                 with place(holder):
                     sending = member.submit(lambda: persist(lambda: client.send(entry, resumed=True), over))
-                    until(f"intake waits for {wait_event}", lambda: intake_waits(stack, wait_event))
+                    until(f"intake waits in {waits}", lambda: serving(stack, *waits))
+                    backends = serving(stack, *waits)
                     pid = faults.kill(stack, "intake")
                     assert not registered(stack, entry.letter), "not yet seen by anybody"
-                if stays:
-                    until("the committed letter is seen", lambda: registered(stack, entry.letter))
+                until("PostgreSQL ends what the killed one began", lambda: not backends & serving(stack))
                 there = registered(stack, entry.letter)
                 sent = sending.result(60)
             finally:
                 over.set()
     assert registered(stack, entry.letter) == [(sent.letter.registry_number.text, 1)]
-    assert not stays or there == registered(stack, entry.letter)
+    assert not stays or there == registered(stack, entry.letter), "sent again, it got its first number"
     faults.wait_until_back(stack, "intake", pid)
     whole.check(stack, post, [])
 
 
-def intake_waits(stack: Stack, event: str) -> bool:
-    """Whether a connection of intake's waits for this (PostgreSQL's wait_event)."""
-    query = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'intake' AND wait_event = %s"
+def is_available(connection: psycopg.Connection[Any], letter: str) -> bool:
+    query = "SELECT count(*) FROM intake.delivery WHERE letter = %s AND available_at IS NOT NULL"
+    return connection.execute(query, (letter,)).fetchone() == (1,)
+
+
+def serving(stack: Stack, sql: str = "", event: str = "") -> set[int]:
+    """The PostgreSQL processes that serve intake; those in this SQL that wait for this event, where one is named."""
+    query = """
+        SELECT pid FROM pg_stat_activity
+        WHERE usename = 'intake' AND position(%(sql)s IN query) > 0 AND %(event)s IN ('', wait_event)
+        """
     with psycopg.connect(stack.database_url("dabir")) as connection:
-        return connection.execute(query, (event,)).fetchone() != (0,)
+        rows = connection.execute(query, {"sql": sql, "event": event}).fetchall()
+    return {pid for (pid,) in rows}
