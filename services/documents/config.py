@@ -40,6 +40,8 @@ class DocumentsConfig(ServiceConfig):
     document_max_bytes: int = 2 * 1024**3
     transfers_max: int = 16
     """Uploads and downloads at once; each holds up to three segments (24 MiB) in memory."""
+    transfers_per_body: int = 8
+    """Of them, one body's: a slow or hostile member must leave places for the others."""
 
     inspection_folder: Path | None = None
     """A folder on disk for the copy that is inspected, at most `inspection_processes` documents at once; the system's

@@ -1,6 +1,8 @@
 """Bytes in and bytes out: a stream into segments, segments into a stream. Memory does not grow with their number."""
 
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from services.documents import store
@@ -36,6 +38,28 @@ class Finish:
 
     size_bytes: int
     sha256: bytes
+
+
+class Places:
+    """The places for transfers, whose memory is bounded; none free is said at once, not waited for."""
+
+    def __init__(self, places: int, per_body: int) -> None:
+        self._places, self._per_body = places, per_body
+        self._taken: Counter[str] = Counter()
+
+    @contextmanager
+    def taken(self, body: str) -> Iterator[None]:
+        """One of them, for `body`, until the context closes. Raises TransfersBusy."""
+        if self._taken.total() >= self._places:
+            raise errors.TransfersBusy(places=self._places, whose="", retry_after_seconds=2.0)
+        if self._taken[body] >= self._per_body:
+            raise errors.TransfersBusy(places=self._per_body, whose=" of your body", retry_after_seconds=2.0)
+        self._taken[body] += 1
+        try:
+            yield
+        finally:
+            self._taken[body] -= 1
+            self._taken += Counter()  # forgets bodies that hold none
 
 
 class Uploads:

@@ -79,8 +79,8 @@ class UploadOvertaken(Aborted):
 
 class TransfersBusy(ResourceExhausted):
     reason = "TRANSFERS_BUSY"
-    template = "All {transfers_max} places for uploads and downloads are taken. Try again in a few seconds."
-    template_fa = "همهٔ {transfers_max} جای انتقال پر است. چند ثانیه دیگر دوباره بکوشید."
+    template = "All {places} places for uploads and downloads{whose} are taken. Try again in a few seconds."
+    template_fa = "همهٔ {places} جای انتقال پر است. چند ثانیه دیگر دوباره بکوشید."
 
 
 class InspectionInterrupted(Unavailable):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 
 from dabir.documents.v1 import documents_pb2 as pb
 from dabir.documents.v1.documents_pb2_grpc import DocumentServiceServicer
@@ -15,7 +15,7 @@ from services.documents.domain.upload import Content, Document, check_content
 from services.documents.handover import Handover
 from services.documents.seals import Seals
 from services.documents.servicer.answers import document_answer
-from services.documents.transfer import Chunk, Downloads, Finish, Uploads
+from services.documents.transfer import Chunk, Downloads, Finish, Places, Uploads
 from services.runtime.database import Pool
 from services.runtime.errors import DabirError
 from services.runtime.identity import Caller, caller
@@ -41,7 +41,7 @@ class DocumentServicer(DocumentServiceServicer):
         self._downloads = downloads
         self._seals = seals
         self._handover = handover
-        self._transfers = 0
+        self._places = Places(config.transfers_max, config.transfers_per_body)
 
     async def UploadDocument(  # noqa: N802 - the RPC's name
         self, request_iterator: AsyncIterator[pb.UploadDocumentRequest], context: object
@@ -66,8 +66,8 @@ class DocumentServicer(DocumentServiceServicer):
             allowed_media_types=self._config.allowed_media_types,
             max_bytes=self._config.document_max_bytes,
         )
-        async with self._transfer():
-            who = caller()
+        who = caller()
+        with self._places.taken(who.body):
             return await self._uploads.take(who.body, who.clearance, header.document, content, _parts(messages))
 
     async def QueryUpload(  # noqa: N802
@@ -89,7 +89,7 @@ class DocumentServicer(DocumentServiceServicer):
         document = await self._readable(request.name, request.consignment_acceptance)
         wanted = resolve_range(request.offset, request.length, document.content.size_bytes)
         described: Document | None = document
-        async with self._transfer():
+        with self._places.taken(caller().body):
             async for chunk in self._downloads.send(document, wanted):
                 yield pb.DownloadDocumentResponse(
                     offset=chunk.offset,
@@ -133,17 +133,6 @@ class DocumentServicer(DocumentServiceServicer):
             return await store.find_own(connection, who.body, who.clearance, name)
         granted = acceptance.documents.get(name, b"")
         return await store.find_granted(connection, who.body, who.clearance, name, granted)
-
-    @asynccontextmanager
-    async def _transfer(self) -> AsyncIterator[None]:
-        """One of the places for transfers, whose memory is bounded; none free is said at once, not waited for."""
-        if self._transfers >= self._config.transfers_max:
-            raise errors.TransfersBusy(transfers_max=self._config.transfers_max, retry_after_seconds=2.0)
-        self._transfers += 1
-        try:
-            yield
-        finally:
-            self._transfers -= 1
 
 
 async def _parts(messages: AsyncIterator[pb.UploadDocumentRequest]) -> AsyncIterator[Chunk | Finish]:
