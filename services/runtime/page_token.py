@@ -47,7 +47,8 @@ def decode(token: str, read: Callable[..., Place], *binding: str) -> Place:
         place = json.loads(raw[_BINDING_BYTES:])
         if not isinstance(place, list) or not all(isinstance(text, str) and "\0" not in text for text in place):
             raise PageTokenInvalid
-        return read(*place)
+        # Half a character is no text of ours and none that PostgreSQL takes: encoding it is a ValueError.
+        return read(*(text.encode().decode() for text in place))
     except (binascii.Error, ValueError, TypeError, RecursionError) as error:
         raise PageTokenInvalid from error
 
