@@ -28,7 +28,7 @@ def test_every_service_has_its_time_limits(postgres: Postgres) -> None:
 def test_a_server_in_a_private_folder_runs_from_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "_reachable", lambda path: False)
     monkeypatch.setattr(server, "_SHARED_STATE", tmp_path)
-    program = server._installation() / "bin" / "postgres"
+    program = server._installation() / "bin" / "initdb"
     assert program.is_relative_to(tmp_path)
     assert subprocess.run([program, "--version"], check=False).returncode == 0
 
