@@ -7,6 +7,7 @@ from dabir.documents.v1.documents_pb2_grpc import (
 from services.documents.config import DocumentsConfig
 from services.documents.handover import Handover, open_ledger
 from services.documents.inspections import open_inspections
+from services.documents.memory import give_back_freed_segments
 from services.documents.objects import open_objects
 from services.documents.seals import Seals
 from services.documents.servicer.internal import DocumentInternalServicer
@@ -48,4 +49,5 @@ async def main(config: DocumentsConfig) -> None:
 
 
 if __name__ == "__main__":
+    give_back_freed_segments()
     run(DocumentsConfig, main)

@@ -101,7 +101,7 @@ class Inspections:
             return await self._inspector.inspect(path, document.content.media_type)
 
 
-def _append(file: BinaryIO, whole: "hashlib._Hash", data: bytes) -> None:
+def _append(file: BinaryIO, whole: "hashlib._Hash", data: bytearray) -> None:
     whole.update(data)
     view = memoryview(data)
     while view:

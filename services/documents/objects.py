@@ -23,6 +23,7 @@ from services.runtime.logs import log
 
 Result = TypeVar("Result")
 
+_BLOCK_BYTES = 256 * 1024
 _GONE = frozenset({"NoSuchKey", "NoSuchVersion"})
 # What S3 servers answer for an object without retention: AWS the first, SeaweedFS the second.
 _NO_RETENTION = frozenset({"NoSuchObjectLockConfiguration", "ObjectLockConfigurationNotFoundError"})
@@ -91,28 +92,34 @@ class Objects:
 
         return await self._run(put)
 
-    async def get(self, segment: Segment) -> bytes:
+    async def get(self, segment: Segment) -> bytearray:
         """A segment's bytes, equal in size and digest to what was stored. Raises SegmentDamaged."""
-
-        def get() -> bytes | None:
-            try:
-                response = self._client.get_object(self._bucket, segment.key, version_id=segment.version)
-            except S3Error as error:
-                if error.code in _GONE:
-                    return None
-                raise
-            try:
-                data = response.read(segment.size_bytes + 1)
-            finally:
-                response.close()
-                response.release_conn()
-            return data if hashlib.sha256(data).digest() == segment.sha256 else None
-
-        data = await self._run(get)
+        data = await self._run(lambda: self._read(segment))
         if data is None:
             log.error("segment_damaged", document=segment.document, number=segment.number)
             raise errors.SegmentDamaged(document=segment.document, number=segment.number)
         return data
+
+    def _read(self, segment: Segment) -> bytearray | None:
+        """None if the bytes are gone or others. Read in blocks: in one piece urllib3 would hold it three times."""
+        data, position = memoryview(bytearray(segment.size_bytes)), 0
+        try:
+            response = self._client.get_object(self._bucket, segment.key, version_id=segment.version)
+        except S3Error as error:
+            if error.code in _GONE:
+                return None
+            raise
+        try:
+            for block in response.stream(_BLOCK_BYTES):
+                if position + len(block) > len(data):
+                    return None
+                data[position : position + len(block)] = block
+                position += len(block)
+        finally:
+            response.close()
+            response.release_conn()
+        whole = position == len(data) and hashlib.sha256(data).digest() == segment.sha256
+        return data.obj if whole else None  # type: ignore[return-value]  # a memoryview knows no type of its object
 
     async def retain(self, segment: Segment, until: datetime) -> datetime:
         """Locks a segment in compliance mode until then, or longer if it is; the instant read back, in whole seconds.

@@ -23,7 +23,8 @@ class Inspector:
     """A fixed number of children; `inspect` waits for a free one."""
 
     def __init__(self, limits: Limits, *, processes: int) -> None:
-        self._free: asyncio.Queue[_Child] = asyncio.Queue()
+        # The last one used is used again, so that children nobody needs are never started.
+        self._free: asyncio.LifoQueue[_Child] = asyncio.LifoQueue()
         self._children = [_Child(limits) for _ in range(processes)]
         for child in self._children:
             self._free.put_nowait(child)

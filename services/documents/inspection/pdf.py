@@ -1,7 +1,6 @@
 """The structure of a PDF (ISO 32000-2), read by qpdf. Signed PDFs are PDFs: they are only read."""
 
 import re
-import warnings
 from typing import BinaryIO
 
 import pikepdf
@@ -9,10 +8,12 @@ import pikepdf
 from services.documents.inspection.finding import Finding, Limits, Rejection, reject
 
 _DETAIL_CHARACTERS = 160
+_NO_MEMORY = "bad_alloc"
+"""What qpdf's message holds when it asked for more memory than the limit."""
 
 
 def inspect_pdf(file: BinaryIO, limits: Limits) -> Finding:
-    """Cross-reference, trailer, page tree and every stream; encrypted and damaged files are rejected.
+    """Cross-reference, trailer, page tree and what draws each page; encrypted and damaged files are rejected.
 
     Without recovery: what qpdf would have to guess, another reader guesses otherwise, and both parties must see the
     same letter. Streamed, not mapped: a mapping would count against the address space.
@@ -26,6 +27,8 @@ def inspect_pdf(file: BinaryIO, limits: Limits) -> Finding:
         return _encrypted()
     except (pikepdf.PdfError, RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         # Beside PdfError: pikepdf's answers to a tree that is too deep or holds a number where a dictionary belongs.
+        if _NO_MEMORY in str(error):
+            raise MemoryError from error
         return _damaged(str(error))
 
 
@@ -41,12 +44,18 @@ def _inspect(pdf: pikepdf.Pdf, limits: Limits) -> Finding:
             Rejection.TOO_MANY_PAGES,
             f"The PDF has {pages} pages; at most {limits.pages_max} are taken. Split it into several documents.",
         )
-    with warnings.catch_warnings():
-        # It tells of image encodings (JBIG2) that it cannot decode: those streams stay unchecked.
-        warnings.simplefilter("ignore", UserWarning)
-        # Its list of oddities in page contents is left alone: viewers show such pages all the same.
-        pdf.check_pdf_syntax()
+    for page in pdf.pages:
+        _decode_contents(page)
     return Finding(pages=pages)
+
+
+def _decode_contents(page: pikepdf.Page) -> None:
+    """Unpacks what draws the page. Images and attachments are left packed: they may be as large as the file."""
+    contents = page.obj.get("/Contents", pikepdf.Array())
+    for stream in contents if isinstance(contents, pikepdf.Array) else [contents]:
+        if not isinstance(stream, pikepdf.Stream):
+            raise TypeError("a page's contents are no stream")
+        stream.read_bytes()
 
 
 def _encrypted() -> Finding:

@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import re
 from typing import BinaryIO
 
 from lxml import etree
@@ -10,6 +11,8 @@ from services.documents.inspection.finding import Finding, Rejection, reject
 from services.documents.inspection.sniff import is_text
 
 _BLOCK_BYTES = 65536
+# The XML declaration (XML 1.0 §2.8), as far as the encoding that it names.
+_ENCODING = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml\s[^>]*?\sencoding\s*=\s*["']([^"']*)""")
 
 
 def inspect_text(file: BinaryIO) -> Finding:
@@ -50,9 +53,21 @@ class _WellFormed:
 
 
 def inspect_xml(file: BinaryIO) -> Finding:
-    """Well formed (XML 1.0). No document type: entities are the bombs and the ways out (OWASP ASVS 5.0, V1.5.1)."""
+    """Well formed (XML 1.0). No document type: entities are the bombs and the ways out (OWASP ASVS 5.0, V1.5.1).
+
+    In UTF-8, also where it names another encoding: in UTF-7, markup looks like text to whoever does not know it.
+    """
+    declared = _ENCODING.match(file.read(_BLOCK_BYTES))
+    if declared and declared[1].lower() not in (b"utf-8", b"us-ascii"):
+        return _damaged("XML", "it declares another encoding than UTF-8")
+    file.seek(0)
     parser = etree.XMLParser(
-        target=_WellFormed(), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
+        target=_WellFormed(),
+        encoding="utf-8",
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
     )
     try:
         while block := file.read(_BLOCK_BYTES):

@@ -52,6 +52,18 @@ def bomb_pdf(size_bytes: int) -> bytes:
     return file.getvalue()
 
 
+def busy_pdf(pages: int) -> bytes:
+    """A PDF of many pages drawn by the same content, which takes a while to unpack each time."""
+    document = pikepdf.new()
+    content = pikepdf.Stream(document, b"")
+    content.write(bomb(64 << 20, 1), filter=pikepdf.Name.FlateDecode)
+    for _ in range(pages):
+        document.add_blank_page().Contents = content
+    file = io.BytesIO()
+    document.save(file, stream_decode_level=pikepdf.StreamDecodeLevel.none, compress_streams=False)
+    return file.getvalue()
+
+
 def png(width: int = 8, height: int = 8, data: bytes | None = None) -> bytes:
     """A PNG that says it has this size, over `data` (deflated) or black pixels."""
     if data is None:

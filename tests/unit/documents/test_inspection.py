@@ -34,6 +34,7 @@ SOUND = [
     ("text/plain", b"a" * 4095 + "س".encode() * 70000, 0),
     ("application/xml", b'<?xml version="1.0"?><a b="c">&lt;</a>', 0),
     ("text/xml", b"<a/>", 0),
+    ("text/xml", "\ufeff<?xml version='1.0'\n encoding = \"UTF-8\" ?><a>نامه</a>".encode(), 0),
     ("application/json", b'[{"a": 1e400, "b": null}, {"a": 1}]', 0),
     ("application/json", b"[" + b"9" * 100_000 + b"]", 0),
 ]
@@ -69,6 +70,9 @@ REJECTED = [
     ("text/plain", files.pdf(), "MEDIA_TYPE_MISMATCH"),
     ("application/xml", b"<a>", "DAMAGED"),
     ("application/xml", b"plain", "DAMAGED"),
+    ("application/xml", b"<?xml version='1.0' encoding='utf-7'?><a>+ADw-b/+AD4-</a>", "DAMAGED"),
+    ("text/xml", b"<a>" + b"x" * 100_000 + b"\xff</a>", "DAMAGED"),
+    ("text/xml", b"<?xml version='1.0' encoding='iso-8859-1'?><a>" + b"x" * 100_000 + b"\xe9</a>", "DAMAGED"),
     ("application/xml", b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "DAMAGED"),
     ("application/xml", b'<!DOCTYPE a SYSTEM "http://127.0.0.1:1/x.dtd"><a/>', "DAMAGED"),
     ("application/json", b'{"a": 1, "a": 2}', "DAMAGED"),
