@@ -75,8 +75,8 @@ class Document(_message.Message):
     state: Global___DocumentState.ValueType
     """Where it stands."""
     rejection_reason: _builtins.str
-    """With REJECTED: why, UPPER_SNAKE (MEDIA_TYPE_NOT_ALLOWED, MEDIA_TYPE_MISMATCH, DIGEST_MISMATCH, DAMAGED, ENCRYPTED,
-    TOO_LARGE, TOO_MANY_PAGES, INSPECTION_LIMIT).
+    """With REJECTED: why, UPPER_SNAKE (MEDIA_TYPE_MISMATCH, DIGEST_MISMATCH, DAMAGED, ENCRYPTED, TOO_MANY_PAGES,
+    INSPECTION_LIMIT). What is not taken at all, by type or size, is an error of UploadDocument.
     """
     rejection_message: _builtins.str
     """With REJECTED: a sentence with what to do."""
@@ -94,7 +94,7 @@ class Document(_message.Message):
 
     @_builtins.property
     def retain_until(self) -> _timestamp_pb2.Timestamp:
-        """Until when the object lock holds; absent before it is set."""
+        """Until when the object lock holds, as read back; absent before it is set."""
 
     def __init__(
         self,

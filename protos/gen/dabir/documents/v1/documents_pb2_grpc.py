@@ -67,24 +67,30 @@ class DocumentServiceServicer:
     """
 
     def UploadDocument(self, request_iterator, context):
-        """Uploads a document: `header`, then `chunk`s in order, then `finish`. A broken upload is resumed by a header of the
-        same document, size, media type and digest and chunks from QueryUpload's `committed_bytes`. Same document and
-        content again gives the stored answer; other content ALREADY_EXISTS (DOCUMENT_ID_REUSED).
-        Role sender or recipient.
+        """Uploads a document: `header`, then `chunk`s in order, then `finish`; answered when it is inspected, READY or
+        REJECTED. A broken upload is resumed, on any replica, by a header of the same document, size, media type and digest
+        and chunks from QueryUpload's `committed_bytes`; bytes are safe in segments of 8 MiB. Same document and content
+        again gives the stored answer. Send chunks and finish from an iterator and half-close; a deadline is required.
+        INVALID_ARGUMENT: MEDIA_TYPE_NOT_ALLOWED, TOO_LARGE (nothing is stored), UPLOAD_OUT_OF_ORDER, WRONG_OFFSET,
+        SIZE_MISMATCH (more bytes than declared), FINISH_DIFFERS. FAILED_PRECONDITION: UPLOAD_INCOMPLETE (resume it).
+        ALREADY_EXISTS: DOCUMENT_ID_REUSED (another content or uploader). ABORTED: UPLOAD_OVERTAKEN (another stream of the
+        same upload was faster: ask QueryUpload). UNAVAILABLE: OBJECT_STORE_UNAVAILABLE, INSPECTION_INTERRUPTED (resume).
+        RESOURCE_EXHAUSTED: TRANSFERS_BUSY. Role sender or recipient.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def QueryUpload(self, request, context):
-        """How far an upload got. NOT_FOUND for a document that another body uploads. Role sender or recipient.
+        """How far an upload got. NOT_FOUND (DOCUMENT_NOT_FOUND) for a document that another body uploads. Role sender or
+        recipient.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetDocument(self, request, context):
-        """A document that the caller's body uploaded. NOT_FOUND otherwise.
+        """A document that the caller's body uploaded. NOT_FOUND (DOCUMENT_NOT_FOUND) otherwise.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -92,7 +98,11 @@ class DocumentServiceServicer:
 
     def DownloadDocument(self, request, context):
         """The bytes, whole or a range. A recipient shows its ConsignmentAcceptance, which is the key: it must be intake's,
-        name the caller's body as recipient and list the document. The uploader needs none.
+        name the caller's body as recipient and list the document. The uploader needs none. Every segment's digest is
+        checked before a byte of it is sent.
+        NOT_FOUND: DOCUMENT_NOT_FOUND (also what is not listed). PERMISSION_DENIED: ACCEPTANCE_NOT_YOURS. INVALID_ARGUMENT:
+        ACCEPTANCE_INVALID, RANGE_OUTSIDE_DOCUMENT. FAILED_PRECONDITION: DOCUMENT_NOT_READY. UNAVAILABLE:
+        OBJECT_STORE_UNAVAILABLE, SEGMENT_DAMAGED. RESOURCE_EXHAUSTED: TRANSFERS_BUSY. Role sender, recipient or reader.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -100,7 +110,8 @@ class DocumentServiceServicer:
 
     def ConfirmDownload(self, request, context):
         """Says that every byte came and its digest is right; when all documents granted by the acceptance are confirmed,
-        ContentHandover is stated. Repeating it gives the same answer. Role recipient or reader.
+        ContentHandover is stated, once. Repeating it gives the same answer. Errors as of DownloadDocument, and
+        INVALID_ARGUMENT (DIGEST_MISMATCH): the caller's copy is not whole. Role recipient or reader.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -310,7 +321,8 @@ class DocumentInternalServiceServicer:
 
     def ClaimDocuments(self, request, context):
         """Claims documents for a letter, before it is registered: all or none. They must be READY, the owner's, and equal in
-        digest, size and media type. Idempotent. A claim whose letter was never registered is released after a day.
+        digest, size and media type, and claimed by no other letter. Idempotent. A claim whose letter has no chain in the
+        ledger a day after its last repetition is released. INVALID_ARGUMENT: DOCUMENT_TWICE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -318,7 +330,9 @@ class DocumentInternalServiceServicer:
 
     def SetRetention(self, request, context):
         """Puts documents under object lock in compliance mode until the given time, reads it back and answers with what was
-        read. Extends only: an earlier time leaves the later one in force.
+        read. Extends only: an earlier time leaves the later one in force. Repeating it is harmless and goes on where a
+        broken call stopped. INVALID_ARGUMENT: RETENTION_OUT_OF_RANGE (in the past, or absurdly far), DOCUMENT_TWICE.
+        FAILED_PRECONDITION: CLAIM_NOT_HELD, RETENTION_NOT_KEPT (the store is none to keep letters in).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,22 +34,34 @@ class DocumentServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> DocumentServiceAsyncStub: ...
     UploadDocument: _grpc.StreamUnaryMultiCallable[_documents_pb2.UploadDocumentRequest, _documents_pb2.UploadDocumentResponse]
-    """Uploads a document: `header`, then `chunk`s in order, then `finish`. A broken upload is resumed by a header of the
-    same document, size, media type and digest and chunks from QueryUpload's `committed_bytes`. Same document and
-    content again gives the stored answer; other content ALREADY_EXISTS (DOCUMENT_ID_REUSED).
-    Role sender or recipient.
+    """Uploads a document: `header`, then `chunk`s in order, then `finish`; answered when it is inspected, READY or
+    REJECTED. A broken upload is resumed, on any replica, by a header of the same document, size, media type and digest
+    and chunks from QueryUpload's `committed_bytes`; bytes are safe in segments of 8 MiB. Same document and content
+    again gives the stored answer. Send chunks and finish from an iterator and half-close; a deadline is required.
+    INVALID_ARGUMENT: MEDIA_TYPE_NOT_ALLOWED, TOO_LARGE (nothing is stored), UPLOAD_OUT_OF_ORDER, WRONG_OFFSET,
+    SIZE_MISMATCH (more bytes than declared), FINISH_DIFFERS. FAILED_PRECONDITION: UPLOAD_INCOMPLETE (resume it).
+    ALREADY_EXISTS: DOCUMENT_ID_REUSED (another content or uploader). ABORTED: UPLOAD_OVERTAKEN (another stream of the
+    same upload was faster: ask QueryUpload). UNAVAILABLE: OBJECT_STORE_UNAVAILABLE, INSPECTION_INTERRUPTED (resume).
+    RESOURCE_EXHAUSTED: TRANSFERS_BUSY. Role sender or recipient.
     """
     QueryUpload: _grpc.UnaryUnaryMultiCallable[_documents_pb2.QueryUploadRequest, _documents_pb2.QueryUploadResponse]
-    """How far an upload got. NOT_FOUND for a document that another body uploads. Role sender or recipient."""
+    """How far an upload got. NOT_FOUND (DOCUMENT_NOT_FOUND) for a document that another body uploads. Role sender or
+    recipient.
+    """
     GetDocument: _grpc.UnaryUnaryMultiCallable[_documents_pb2.GetDocumentRequest, _documents_pb2.GetDocumentResponse]
-    """A document that the caller's body uploaded. NOT_FOUND otherwise."""
+    """A document that the caller's body uploaded. NOT_FOUND (DOCUMENT_NOT_FOUND) otherwise."""
     DownloadDocument: _grpc.UnaryStreamMultiCallable[_documents_pb2.DownloadDocumentRequest, _documents_pb2.DownloadDocumentResponse]
     """The bytes, whole or a range. A recipient shows its ConsignmentAcceptance, which is the key: it must be intake's,
-    name the caller's body as recipient and list the document. The uploader needs none.
+    name the caller's body as recipient and list the document. The uploader needs none. Every segment's digest is
+    checked before a byte of it is sent.
+    NOT_FOUND: DOCUMENT_NOT_FOUND (also what is not listed). PERMISSION_DENIED: ACCEPTANCE_NOT_YOURS. INVALID_ARGUMENT:
+    ACCEPTANCE_INVALID, RANGE_OUTSIDE_DOCUMENT. FAILED_PRECONDITION: DOCUMENT_NOT_READY. UNAVAILABLE:
+    OBJECT_STORE_UNAVAILABLE, SEGMENT_DAMAGED. RESOURCE_EXHAUSTED: TRANSFERS_BUSY. Role sender, recipient or reader.
     """
     ConfirmDownload: _grpc.UnaryUnaryMultiCallable[_documents_pb2.ConfirmDownloadRequest, _documents_pb2.ConfirmDownloadResponse]
     """Says that every byte came and its digest is right; when all documents granted by the acceptance are confirmed,
-    ContentHandover is stated. Repeating it gives the same answer. Role recipient or reader.
+    ContentHandover is stated, once. Repeating it gives the same answer. Errors as of DownloadDocument, and
+    INVALID_ARGUMENT (DIGEST_MISMATCH): the caller's copy is not whole. Role recipient or reader.
     """
 
 @_typing.type_check_only
@@ -58,22 +70,34 @@ class DocumentServiceAsyncStub(DocumentServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     UploadDocument: _aio.StreamUnaryMultiCallable[_documents_pb2.UploadDocumentRequest, _documents_pb2.UploadDocumentResponse]  # type: ignore[assignment]
-    """Uploads a document: `header`, then `chunk`s in order, then `finish`. A broken upload is resumed by a header of the
-    same document, size, media type and digest and chunks from QueryUpload's `committed_bytes`. Same document and
-    content again gives the stored answer; other content ALREADY_EXISTS (DOCUMENT_ID_REUSED).
-    Role sender or recipient.
+    """Uploads a document: `header`, then `chunk`s in order, then `finish`; answered when it is inspected, READY or
+    REJECTED. A broken upload is resumed, on any replica, by a header of the same document, size, media type and digest
+    and chunks from QueryUpload's `committed_bytes`; bytes are safe in segments of 8 MiB. Same document and content
+    again gives the stored answer. Send chunks and finish from an iterator and half-close; a deadline is required.
+    INVALID_ARGUMENT: MEDIA_TYPE_NOT_ALLOWED, TOO_LARGE (nothing is stored), UPLOAD_OUT_OF_ORDER, WRONG_OFFSET,
+    SIZE_MISMATCH (more bytes than declared), FINISH_DIFFERS. FAILED_PRECONDITION: UPLOAD_INCOMPLETE (resume it).
+    ALREADY_EXISTS: DOCUMENT_ID_REUSED (another content or uploader). ABORTED: UPLOAD_OVERTAKEN (another stream of the
+    same upload was faster: ask QueryUpload). UNAVAILABLE: OBJECT_STORE_UNAVAILABLE, INSPECTION_INTERRUPTED (resume).
+    RESOURCE_EXHAUSTED: TRANSFERS_BUSY. Role sender or recipient.
     """
     QueryUpload: _aio.UnaryUnaryMultiCallable[_documents_pb2.QueryUploadRequest, _documents_pb2.QueryUploadResponse]  # type: ignore[assignment]
-    """How far an upload got. NOT_FOUND for a document that another body uploads. Role sender or recipient."""
+    """How far an upload got. NOT_FOUND (DOCUMENT_NOT_FOUND) for a document that another body uploads. Role sender or
+    recipient.
+    """
     GetDocument: _aio.UnaryUnaryMultiCallable[_documents_pb2.GetDocumentRequest, _documents_pb2.GetDocumentResponse]  # type: ignore[assignment]
-    """A document that the caller's body uploaded. NOT_FOUND otherwise."""
+    """A document that the caller's body uploaded. NOT_FOUND (DOCUMENT_NOT_FOUND) otherwise."""
     DownloadDocument: _aio.UnaryStreamMultiCallable[_documents_pb2.DownloadDocumentRequest, _documents_pb2.DownloadDocumentResponse]  # type: ignore[assignment]
     """The bytes, whole or a range. A recipient shows its ConsignmentAcceptance, which is the key: it must be intake's,
-    name the caller's body as recipient and list the document. The uploader needs none.
+    name the caller's body as recipient and list the document. The uploader needs none. Every segment's digest is
+    checked before a byte of it is sent.
+    NOT_FOUND: DOCUMENT_NOT_FOUND (also what is not listed). PERMISSION_DENIED: ACCEPTANCE_NOT_YOURS. INVALID_ARGUMENT:
+    ACCEPTANCE_INVALID, RANGE_OUTSIDE_DOCUMENT. FAILED_PRECONDITION: DOCUMENT_NOT_READY. UNAVAILABLE:
+    OBJECT_STORE_UNAVAILABLE, SEGMENT_DAMAGED. RESOURCE_EXHAUSTED: TRANSFERS_BUSY. Role sender, recipient or reader.
     """
     ConfirmDownload: _aio.UnaryUnaryMultiCallable[_documents_pb2.ConfirmDownloadRequest, _documents_pb2.ConfirmDownloadResponse]  # type: ignore[assignment]
     """Says that every byte came and its digest is right; when all documents granted by the acceptance are confirmed,
-    ContentHandover is stated. Repeating it gives the same answer. Role recipient or reader.
+    ContentHandover is stated, once. Repeating it gives the same answer. Errors as of DownloadDocument, and
+    INVALID_ARGUMENT (DIGEST_MISMATCH): the caller's copy is not whole. Role recipient or reader.
     """
 
 class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -85,10 +109,15 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_documents_pb2.UploadDocumentRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_documents_pb2.UploadDocumentResponse, _abc.Awaitable[_documents_pb2.UploadDocumentResponse]]:
-        """Uploads a document: `header`, then `chunk`s in order, then `finish`. A broken upload is resumed by a header of the
-        same document, size, media type and digest and chunks from QueryUpload's `committed_bytes`. Same document and
-        content again gives the stored answer; other content ALREADY_EXISTS (DOCUMENT_ID_REUSED).
-        Role sender or recipient.
+        """Uploads a document: `header`, then `chunk`s in order, then `finish`; answered when it is inspected, READY or
+        REJECTED. A broken upload is resumed, on any replica, by a header of the same document, size, media type and digest
+        and chunks from QueryUpload's `committed_bytes`; bytes are safe in segments of 8 MiB. Same document and content
+        again gives the stored answer. Send chunks and finish from an iterator and half-close; a deadline is required.
+        INVALID_ARGUMENT: MEDIA_TYPE_NOT_ALLOWED, TOO_LARGE (nothing is stored), UPLOAD_OUT_OF_ORDER, WRONG_OFFSET,
+        SIZE_MISMATCH (more bytes than declared), FINISH_DIFFERS. FAILED_PRECONDITION: UPLOAD_INCOMPLETE (resume it).
+        ALREADY_EXISTS: DOCUMENT_ID_REUSED (another content or uploader). ABORTED: UPLOAD_OVERTAKEN (another stream of the
+        same upload was faster: ask QueryUpload). UNAVAILABLE: OBJECT_STORE_UNAVAILABLE, INSPECTION_INTERRUPTED (resume).
+        RESOURCE_EXHAUSTED: TRANSFERS_BUSY. Role sender or recipient.
         """
 
     @_abc_1.abstractmethod
@@ -97,7 +126,9 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _documents_pb2.QueryUploadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_documents_pb2.QueryUploadResponse, _abc.Awaitable[_documents_pb2.QueryUploadResponse]]:
-        """How far an upload got. NOT_FOUND for a document that another body uploads. Role sender or recipient."""
+        """How far an upload got. NOT_FOUND (DOCUMENT_NOT_FOUND) for a document that another body uploads. Role sender or
+        recipient.
+        """
 
     @_abc_1.abstractmethod
     def GetDocument(
@@ -105,7 +136,7 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _documents_pb2.GetDocumentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_documents_pb2.GetDocumentResponse, _abc.Awaitable[_documents_pb2.GetDocumentResponse]]:
-        """A document that the caller's body uploaded. NOT_FOUND otherwise."""
+        """A document that the caller's body uploaded. NOT_FOUND (DOCUMENT_NOT_FOUND) otherwise."""
 
     @_abc_1.abstractmethod
     def DownloadDocument(
@@ -114,7 +145,11 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_documents_pb2.DownloadDocumentResponse], _abc.AsyncIterator[_documents_pb2.DownloadDocumentResponse]]:
         """The bytes, whole or a range. A recipient shows its ConsignmentAcceptance, which is the key: it must be intake's,
-        name the caller's body as recipient and list the document. The uploader needs none.
+        name the caller's body as recipient and list the document. The uploader needs none. Every segment's digest is
+        checked before a byte of it is sent.
+        NOT_FOUND: DOCUMENT_NOT_FOUND (also what is not listed). PERMISSION_DENIED: ACCEPTANCE_NOT_YOURS. INVALID_ARGUMENT:
+        ACCEPTANCE_INVALID, RANGE_OUTSIDE_DOCUMENT. FAILED_PRECONDITION: DOCUMENT_NOT_READY. UNAVAILABLE:
+        OBJECT_STORE_UNAVAILABLE, SEGMENT_DAMAGED. RESOURCE_EXHAUSTED: TRANSFERS_BUSY. Role sender, recipient or reader.
         """
 
     @_abc_1.abstractmethod
@@ -124,7 +159,8 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_documents_pb2.ConfirmDownloadResponse, _abc.Awaitable[_documents_pb2.ConfirmDownloadResponse]]:
         """Says that every byte came and its digest is right; when all documents granted by the acceptance are confirmed,
-        ContentHandover is stated. Repeating it gives the same answer. Role recipient or reader.
+        ContentHandover is stated, once. Repeating it gives the same answer. Errors as of DownloadDocument, and
+        INVALID_ARGUMENT (DIGEST_MISMATCH): the caller's copy is not whole. Role recipient or reader.
         """
 
 def add_DocumentServiceServicer_to_server(servicer: DocumentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
@@ -138,11 +174,14 @@ class DocumentInternalServiceStub:
     def __new__(cls, channel: _aio.Channel) -> DocumentInternalServiceAsyncStub: ...
     ClaimDocuments: _grpc.UnaryUnaryMultiCallable[_documents_pb2.ClaimDocumentsRequest, _documents_pb2.ClaimDocumentsResponse]
     """Claims documents for a letter, before it is registered: all or none. They must be READY, the owner's, and equal in
-    digest, size and media type. Idempotent. A claim whose letter was never registered is released after a day.
+    digest, size and media type, and claimed by no other letter. Idempotent. A claim whose letter has no chain in the
+    ledger a day after its last repetition is released. INVALID_ARGUMENT: DOCUMENT_TWICE.
     """
     SetRetention: _grpc.UnaryUnaryMultiCallable[_documents_pb2.SetRetentionRequest, _documents_pb2.SetRetentionResponse]
     """Puts documents under object lock in compliance mode until the given time, reads it back and answers with what was
-    read. Extends only: an earlier time leaves the later one in force.
+    read. Extends only: an earlier time leaves the later one in force. Repeating it is harmless and goes on where a
+    broken call stopped. INVALID_ARGUMENT: RETENTION_OUT_OF_RANGE (in the past, or absurdly far), DOCUMENT_TWICE.
+    FAILED_PRECONDITION: CLAIM_NOT_HELD, RETENTION_NOT_KEPT (the store is none to keep letters in).
     """
 
 @_typing.type_check_only
@@ -152,11 +191,14 @@ class DocumentInternalServiceAsyncStub(DocumentInternalServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ClaimDocuments: _aio.UnaryUnaryMultiCallable[_documents_pb2.ClaimDocumentsRequest, _documents_pb2.ClaimDocumentsResponse]  # type: ignore[assignment]
     """Claims documents for a letter, before it is registered: all or none. They must be READY, the owner's, and equal in
-    digest, size and media type. Idempotent. A claim whose letter was never registered is released after a day.
+    digest, size and media type, and claimed by no other letter. Idempotent. A claim whose letter has no chain in the
+    ledger a day after its last repetition is released. INVALID_ARGUMENT: DOCUMENT_TWICE.
     """
     SetRetention: _aio.UnaryUnaryMultiCallable[_documents_pb2.SetRetentionRequest, _documents_pb2.SetRetentionResponse]  # type: ignore[assignment]
     """Puts documents under object lock in compliance mode until the given time, reads it back and answers with what was
-    read. Extends only: an earlier time leaves the later one in force.
+    read. Extends only: an earlier time leaves the later one in force. Repeating it is harmless and goes on where a
+    broken call stopped. INVALID_ARGUMENT: RETENTION_OUT_OF_RANGE (in the past, or absurdly far), DOCUMENT_TWICE.
+    FAILED_PRECONDITION: CLAIM_NOT_HELD, RETENTION_NOT_KEPT (the store is none to keep letters in).
     """
 
 class DocumentInternalServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -169,7 +211,8 @@ class DocumentInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_documents_pb2.ClaimDocumentsResponse, _abc.Awaitable[_documents_pb2.ClaimDocumentsResponse]]:
         """Claims documents for a letter, before it is registered: all or none. They must be READY, the owner's, and equal in
-        digest, size and media type. Idempotent. A claim whose letter was never registered is released after a day.
+        digest, size and media type, and claimed by no other letter. Idempotent. A claim whose letter has no chain in the
+        ledger a day after its last repetition is released. INVALID_ARGUMENT: DOCUMENT_TWICE.
         """
 
     @_abc_1.abstractmethod
@@ -179,7 +222,9 @@ class DocumentInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_documents_pb2.SetRetentionResponse, _abc.Awaitable[_documents_pb2.SetRetentionResponse]]:
         """Puts documents under object lock in compliance mode until the given time, reads it back and answers with what was
-        read. Extends only: an earlier time leaves the later one in force.
+        read. Extends only: an earlier time leaves the later one in force. Repeating it is harmless and goes on where a
+        broken call stopped. INVALID_ARGUMENT: RETENTION_OUT_OF_RANGE (in the past, or absurdly far), DOCUMENT_TWICE.
+        FAILED_PRECONDITION: CLAIM_NOT_HELD, RETENTION_NOT_KEPT (the store is none to keep letters in).
         """
 
 def add_DocumentInternalServiceServicer_to_server(servicer: DocumentInternalServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
