@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from temporalio.exceptions import ApplicationError
 
+from dabir.formats.strict_json import FormatError, check_text
 from dabir.intake.v1.internal_service_pb2 import DeliveryPlan
 from dabir.workflow.v1.letter_pb2 import ResendNotification, RetryNow
 from workers.plan import awaits_acceptance, awaits_answer
@@ -37,6 +38,12 @@ def _check_operator(operator: str, reason: str) -> None:
             f"Say who asks (operator, 1 to {OPERATOR_MAX_CHARACTERS} characters) and why (reason, 1 to "
             f"{REASON_MAX_CHARACTERS}): both are stated in the ledger.",
         )
+    try:
+        # As intake checks what it states: refused there, the order would wait in the letter's run for ever.
+        check_text(operator, "operator")
+        check_text(reason, "reason")
+    except FormatError as error:
+        raise _refused(error.reason, str(error)) from None
 
 
 def _refused(reason: str, sentence: str) -> ApplicationError:
