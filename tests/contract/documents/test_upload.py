@@ -5,6 +5,7 @@ import itertools
 import re
 import secrets
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import grpc.aio
@@ -13,14 +14,18 @@ import pytest
 from dabir.documents.v1 import documents_pb2 as pb
 from services.documents.domain.upload import SEGMENT_BYTES
 from services.runtime.channel import reason_of
+from tests.conftest import Postgres, S3Server
 from tests.contract.documents.harness import (
     CHUNK_BYTES,
     DEADLINE_SECONDS,
+    Directory,
     Documents,
     Member,
+    People,
     eventually,
     new_document,
     refusal,
+    run_documents,
     several_segments,
     sha256,
     upload_parts,
@@ -279,3 +284,28 @@ async def test_who_may_not_upload(documents: Documents) -> None:
         assert await refusal(without_deadline) == ("INVALID_ARGUMENT", "DEADLINE_REQUIRED")
     async with documents.member("worker") as worker:
         assert await refusal(worker.upload(PDF)) == ("PERMISSION_DENIED", "ROLE_MISSING")
+
+
+async def test_transfers_beyond_their_places_are_told_to_come_again(
+    tmp_path: Path, people: People, directory: tuple[Directory, str], postgres: Postgres, s3_server: S3Server
+) -> None:
+    forever, name = asyncio.Event(), new_document()
+
+    async def begin() -> AsyncIterator[pb.UploadDocumentRequest]:
+        yield header(name)
+        await forever.wait()
+
+    async with run_documents(tmp_path, people, directory, postgres, s3_server, transfers_max=1) as running:
+        async with running.member("interior") as member:
+            call = member.stub.UploadDocument(begin(), timeout=DEADLINE_SECONDS)
+            await eventually(lambda: committed(member, name, 0))
+            assert await refusal(member.upload(PDF)) == ("RESOURCE_EXHAUSTED", "TRANSFERS_BUSY")
+            call.cancel()
+
+            async def free() -> bool:
+                try:
+                    return (await member.upload(PDF)).state == READY
+                except grpc.aio.AioRpcError:  # the place is given back a moment after the call
+                    return False
+
+            await eventually(free)
