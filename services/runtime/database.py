@@ -83,5 +83,5 @@ async def _check_schema(conninfo: str) -> None:
         )
     if lacking := sorted(set(range(1, SCHEMA_VERSION + 1)) - applied):
         raise StartRefused(
-            f"The database lacks schema version {lacking[0]}: apply the newer files of infra/schema (`make up` does it)."
+            f"The database lacks schema version {lacking[0]}: apply what infra/schema has (`make up` does it)."
         )
