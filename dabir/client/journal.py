@@ -84,14 +84,17 @@ class LetterEntry:
     def settle_registered(self, answer: SubmitLetterResponse) -> None:
         """Keeps the answer, then gives the copies of the documents back to the disk: the hub holds them now."""
         replace_file(self.folder / "registered.binpb", answer.SerializeToString())
-        for copy in self.folder.glob("document-*"):
-            copy.unlink()
+        self.drop_copies()
 
     def settle_refused(self, reason: str, message: str) -> None:
         text = json.dumps({"reason": reason, "message": message}, ensure_ascii=False)
         replace_file(self.folder / "refused.json", text.encode())
+        self.drop_copies()
+
+    def drop_copies(self) -> None:
+        """Of the documents of a settled letter. Another process of ours may be doing the same."""
         for copy in self.folder.glob("document-*"):
-            copy.unlink()
+            copy.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,11 @@ class Journal:
     def unsettled(self) -> list[LetterEntry]:
         """Letters to which the hub's answer is not known: those that `resume` sends again."""
         _clear_half_made(self._letters)
-        return [entry for entry in self.letters() if not entry.is_settled]
+        entries = self.letters()
+        for entry in entries:
+            if entry.is_settled:
+                entry.drop_copies()  # left by a kill right after the letter was settled
+        return [entry for entry in entries if not entry.is_settled]
 
     def letter(self, name: str) -> LetterEntry | None:
         folder = self._letters / names.split_letter(name)

@@ -64,6 +64,15 @@ def test_a_refusal_settles_a_letter(tmp_path: Path) -> None:
     assert journal.unsettled() == []
 
 
+def test_copies_that_a_kill_left_behind_a_settled_letter_are_cleared_away(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    entry = written(journal, tmp_path)
+    (entry.folder / "refused.json").write_bytes(b"{}")  # killed before it gave the copies back
+    assert entry.document_file(1).exists()
+    assert journal.unsettled() == []
+    assert not entry.document_file(1).exists()
+
+
 def test_the_first_receipt_stands(tmp_path: Path) -> None:
     journal, delivery = Journal(tmp_path), f"letters/{uuid.uuid4()}/deliveries/3"
     assert journal.receipt(delivery, "ACCEPTED") is None
