@@ -85,7 +85,8 @@ class Uploads:
             async with self._pool.connection() as connection:
                 if not await store.finish_upload(connection, name):
                     raise errors.UploadOvertaken(document=name)
-        await self._inspections.of(name)
+        if document.state in (State.UPLOADING, State.INSPECTING):
+            await self._inspections.of(name)
         async with self._pool.connection() as connection:
             found = await store.find_own(connection, caller_body, clearance, name)
         if found is None:
