@@ -109,6 +109,12 @@ def test_certificates_have_positive_serial_numbers() -> None:
         cades.read_signature(FILE.replace(serial, bytes([serial[0] | 0x80]) + serial[1:]))
 
 
+def test_a_chain_has_at_most_four_certificates() -> None:
+    others = tuple(AUTHORITY.issue(common_name=str(n)).certificate for n in range(3))
+    with pytest.raises(FormatError, match="at most 4"):
+        cades.sign_detached(DATA, KeySigner(SIGNER.private_key, SIGNER.certificate, (*SIGNER.chain, *others)), AT)
+
+
 def test_size_is_checked_first() -> None:
     with pytest.raises(FormatError) as raised:
         cades.read_signature(FILE + bytes(cades.MAX_SIGNATURE_BYTES))
@@ -142,9 +148,17 @@ def test_pieces_put_in_raise_only_format_errors(start: int, length: int, piece: 
         cades.verify_detached(DATA, FILE[:start] + piece + FILE[start + length :])
 
 
+def nested(depth: int) -> bytes:
+    data = b""
+    for _ in range(depth):
+        data = b"\x30" + bytes([len(data)]) + data
+    return data
+
+
 @pytest.mark.parametrize(
     "data",
     [
+        nested(24).hex(),
         "0101ff",
         "010100",
         "0201" + "80",
@@ -191,7 +205,8 @@ def test_der_passes(data: str) -> None:
         "30800000",
         "3081" + "00",
         "1f8101" + "00",
-        "30" * 60,
+        "9f0141",
+        nested(25).hex(),
         "10" + "00",
         "30060201010c0541",
         "0500" + "00",

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 
 from dabir.formats import names
@@ -73,6 +75,26 @@ def test_ids_are_narrow(identifier: str) -> None:
 @pytest.mark.parametrize("identifier", ["ab", "a1", "a-", "a" * 63, "central-bank"])
 def test_ids_as_the_form_allows(identifier: str) -> None:
     assert names.split_body(names.body(identifier)) == identifier
+
+
+def test_nothing_is_made_that_would_be_refused() -> None:
+    makers: list[Callable[[], str]] = [
+        lambda: names.letter(UUID7),
+        lambda: names.delivery("letters/x", 1),
+        lambda: names.document(UUID7),
+        lambda: names.statement(UUID4),
+        lambda: names.definition("Freeze", 1),
+        lambda: names.definition("freeze", 0),
+        lambda: names.office("central-bank", "R"),
+        lambda: names.series("bodies/central-bank", "in"),
+        lambda: names.series(OFFICE, "both"),  # type: ignore[arg-type]  # what is refused
+        lambda: names.book(OFFICE, "in", 99),
+        lambda: names.series_of("books/central-bank/registry/in"),
+        lambda: names.body_of("bodies/central-bank"),
+    ]
+    for make in makers:
+        with pytest.raises(FormatError):
+            make()
 
 
 @pytest.mark.parametrize("place", [0, -1, 501])

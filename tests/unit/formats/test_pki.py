@@ -7,12 +7,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from dabir.formats import pki
+from dabir.formats import asn1, pki
 from dabir.formats.signer import FileSigner, KeySigner, certificate_sha256
+from dabir.formats.strict_json import FormatError
 from tests.pki import NOT_AFTER, NOT_BEFORE, TestAuthority, write_files
 
 AT = datetime.datetime(2026, 11, 22, tzinfo=UTC)
 AUTHORITY = TestAuthority()
+SEAL = AUTHORITY.issue(purpose="seal")
+_SHA256 = hashes.SHA256()
 
 
 def reason(signer: KeySigner, **change: object) -> str:
@@ -62,6 +65,11 @@ def test_position_stands_with_sign_only_and_events_with_seal_only() -> None:
         assert raised.value.reason == "WRONG_PURPOSE"
 
 
+def test_no_position_is_issued_that_would_be_refused() -> None:
+    with pytest.raises(FormatError):
+        pki.position_extension("مدیر\u202e")
+
+
 def test_a_strangers_certificate_has_no_purpose() -> None:
     with pytest.raises(pki.CertificateError) as raised:
         pki.purpose(AUTHORITY.issue(purpose=None).certificate)
@@ -71,12 +79,14 @@ def test_a_strangers_certificate_has_no_purpose() -> None:
     assert raised.value.reason == "PURPOSE_MISSING"
 
 
-def _with(extension: x509.UnrecognizedExtension, *, critical: bool = False) -> x509.Certificate:
+def _with(
+    extension: x509.UnrecognizedExtension, *, critical: bool = False, algorithm: hashes.SHA224 | hashes.SHA256 = _SHA256
+) -> x509.Certificate:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "x")])
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     builder = builder.serial_number(1).not_valid_before(NOT_BEFORE).not_valid_after(NOT_AFTER)
-    return builder.add_extension(extension, critical=critical).sign(key, hashes.SHA256())
+    return builder.add_extension(extension, critical=critical).sign(key, algorithm)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +110,16 @@ def test_damaged_extensions_are_refused(oid: x509.ObjectIdentifier, value: bytes
     with pytest.raises(pki.CertificateError) as raised:
         reader(certificate)
     assert raised.value.reason in {"BAD_EXTENSION", "BIDI_CHARACTER"}
+
+
+def test_an_extension_that_stands_twice_is_refused() -> None:
+    tree = asn1.certificates.Certificate.load(SEAL.certificate.public_bytes(serialization.Encoding.DER))
+    tree["tbs_certificate"]["extensions"].append(tree["tbs_certificate"]["extensions"][0].copy())
+    certificate = x509.load_der_x509_certificate(tree.dump(force=True))
+    for read in (pki.purpose, pki.position, pki.events, pki.is_development):
+        with pytest.raises(pki.CertificateError) as raised:
+            read(certificate)
+        assert raised.value.reason == "BAD_EXTENSION"
 
 
 def test_a_chain_leads_to_the_root() -> None:
@@ -170,6 +190,9 @@ def test_weak_and_unknown_certificates_are_refused() -> None:
     with pytest.raises(pki.CertificateError) as raised:
         pki.verify_chain(weak, (AUTHORITY.intermediate,), [AUTHORITY.root], AT, None)
     assert raised.value.reason == "WEAK_KEY"
+    short = _with(pki.purpose_extension("seal"), algorithm=hashes.SHA224())
+    with pytest.raises(pki.CertificateError, match="less than SHA-256"):
+        pki.verify_chain(short, (), [short], AT, None)
     unknown = _with(x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00"), critical=True)
     with pytest.raises(pki.CertificateError) as raised:
         pki.verify_chain(unknown, (), [unknown], AT, None)

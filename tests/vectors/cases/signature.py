@@ -28,7 +28,7 @@ Change = Callable[[Any], object]
 
 
 class Draft:
-    """A signature file in the making; each bad one changes a part before it is signed or after."""
+    """A signature file in the making; each bad one changes a part, or leaves it out by `...`."""
 
     def __init__(self, signer: KeySigner, data: bytes = DATA, digest: str = "sha256") -> None:
         self.signer, self.data, self.digest = signer, data, digest
@@ -55,14 +55,16 @@ class Draft:
             "encap_content_info": {"content_type": "data"},
         }
         self.infos = 1
+        self.values: dict[str, list[Any]] = {}
 
     def build(self) -> bytes:
-        values = [cms.CMSAttribute({"type": kind, "values": [v]}) for kind, v in self.attributes.items()]
-        attributes = cms.CMSAttributes(values)
+        values = {**{kind: [value] for kind, value in self.attributes.items()}, **self.values}
+        attributes = cms.CMSAttributes([cms.CMSAttribute({"type": kind, "values": v}) for kind, v in values.items()])
         info = {"signed_attrs": attributes, "signature": self._sign(attributes.dump()), **self.info}
         choices = [cms.CertificateChoices("certificate", c) for c in self.certificates]
-        infos = [info] * self.infos
-        signed = {**self.signed, "certificates": choices, "signer_infos": infos}
+        infos = [{key: value for key, value in info.items() if value is not ...}] * self.infos
+        signed = {"certificates": choices, "signer_infos": infos, **self.signed}
+        signed = {key: value for key, value in signed.items() if value is not ...}
         file: bytes = cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData(signed)}).dump()
         return file
 
@@ -176,6 +178,10 @@ def _weak(drafts: _Drafts) -> list[Vector]:
     def mixed(draft: Draft) -> None:
         draft.info["signature_algorithm"] = {"algorithm": "sha384_ecdsa"}
 
+    def with_null(draft: Draft) -> None:
+        algorithm = bytes.fromhex("300c06082a8648ce3d0403020500")
+        draft.info["signature_algorithm"] = algos.SignedDigestAlgorithm.load(algorithm)
+
     def pss(draft: Draft) -> None:
         draft.info["signature_algorithm"] = algos.SignedDigestAlgorithm.load(
             bytes.fromhex("300d06092a864886f70d01010a3000")
@@ -192,6 +198,7 @@ def _weak(drafts: _Drafts) -> list[Vector]:
         *found,
         Vector("SHA-1", drafts.new(digest="sha1"), "WEAK_ALGORITHM"),
         Vector("another digest in the signature", drafts.new(mixed), "WEAK_ALGORITHM"),
+        Vector("ECDSA with NULL parameters", drafts.new(with_null), "LOOSE_SIGNATURE_FILE"),
         Vector("RSA-PSS", drafts.new(pss, signer=rsa3072), "WEAK_ALGORITHM"),
     ]
 
@@ -206,9 +213,19 @@ def _attributes(drafts: _Drafts) -> list[Vector]:
         {"certs": [{**ours, "issuer_serial": {"issuer": names, "serial_number": 7}}]}
     )
     sha1 = tsp.SigningCertificate({"certs": [{"cert_hash": hashlib.sha1(leaf.dump()).digest()}]})  # noqa: S324 - refused, which is the point
+    by_sha1 = {"hash_algorithm": {"algorithm": "sha1"}, "cert_hash": hashlib.sha1(leaf.dump()).digest()}  # noqa: S324 - refused, which is the point
     loose = "LOOSE_SIGNATURE_FILE"
     return [
+        Vector(
+            "signing certificate of version 2 by SHA-1",
+            drafts.new(_set("signing_certificate_v2", tsp.SigningCertificateV2({"certs": [by_sha1]}))),
+            "WEAK_ALGORITHM",
+        ),
+        Vector("two signing times", drafts.new(_two_times), loose),
+        Vector("signed attributes out of order", _swapped_attributes(drafts.new()), loose),
+        Vector("token without a time", drafts.new(_unsigned("signature_time_stamp_token", _timeless_token())), loose),
         Vector("over other bytes", drafts.new(_set("message_digest", bytes(32))), "WRONG_DIGEST"),
+        Vector("no signed attributes", drafts.new(lambda d: d.info.update(signed_attrs=...)), loose),
         Vector("no message digest", drafts.new(_drop("message_digest")), loose),
         Vector("no content type", drafts.new(_drop("content_type")), loose),
         Vector("no signing time", drafts.new(_drop("signing_time")), loose),
@@ -228,6 +245,29 @@ def _attributes(drafts: _Drafts) -> list[Vector]:
             loose,
         ),
     ]
+
+
+def _timeless_token() -> Any:
+    signed = {
+        "version": "v1",
+        "digest_algorithms": [],
+        "encap_content_info": {"content_type": "data"},
+        "signer_infos": [],
+    }
+    return cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData(signed)})
+
+
+def _two_times(draft: Draft) -> None:
+    draft.values["signing_time"] = [
+        draft.attributes["signing_time"],
+        cms.Time({"utc_time": SIGNED_AT.replace(second=33)}),
+    ]
+
+
+def _swapped_attributes(good: bytes) -> bytes:
+    info = cms.ContentInfo.load(good)["content"]["signer_infos"][0]
+    first, second, *_ = (attribute.dump() for attribute in info["signed_attrs"])
+    return good.replace(first + second, second + first)
 
 
 def _no_token() -> Any:
@@ -253,6 +293,7 @@ def _certificates(drafts: _Drafts) -> list[Vector]:
             "with another's certificate", drafts.new(lambda d: d.certificates.append(_asn1(other.certificate))), loose
         ),
         Vector("without the signer's certificate", drafts.new(lambda d: d.certificates.pop(0)), loose),
+        Vector("without a certificate set", drafts.new(lambda d: d.signed.update(certificates=...)), loose),
         Vector("without any certificate", drafts.new(lambda d: d.certificates.clear()), loose),
         Vector("with revocation lists", drafts.new(with_crl), loose),
         Vector("signer by key identifier", drafts.new(key_identifier), loose),
@@ -274,6 +315,10 @@ def _structure(drafts: _Drafts) -> list[Vector]:
     def two_digests(draft: Draft) -> None:
         draft.signed["digest_algorithms"] = [{"algorithm": "sha256"}, {"algorithm": "sha512"}]
 
+    def parameters(draft: Draft) -> None:
+        algorithm = algos.DigestAlgorithm.load(bytes.fromhex("300e060960864801650304020104017f"))
+        draft.info["digest_algorithm"] = draft.signed["digest_algorithms"][0] = algorithm
+
     def foreign_signature(draft: Draft) -> None:
         draft.info["signature"] = other.sign(b"something else")
 
@@ -286,6 +331,7 @@ def _structure(drafts: _Drafts) -> list[Vector]:
         Vector("no signer", drafts.new(none), loose),
         Vector("attached", drafts.new(attached), loose),
         Vector("two digest algorithms", drafts.new(two_digests), loose),
+        Vector("digest with parameters", drafts.new(parameters), loose),
         Vector("signed by another key", drafts.new(foreign_signature), "BAD_SIGNATURE"),
         Vector("signature over nothing", drafts.new(time_again), "BAD_SIGNATURE"),
         Vector("a certificate", _asn1(drafts.signer.certificate).dump(), "BAD_SIGNATURE_FILE"),

@@ -372,6 +372,10 @@ def _out_book(tree: Tree, links: list[Tree]) -> bytes:
     return changed(tree, change)
 
 
+def _many_recipients(count: int) -> list[Tree]:
+    return [{"office": f"bodies/body-{n}/offices/main", "documents": [1]} for n in range(count)]
+
+
 def _details() -> list[Vector]:
     short = base64.b64encode(bytes(31)).decode()
     cases: list[tuple[str, str, str, object, str, str]] = [
@@ -447,6 +451,25 @@ def _details() -> list[Vector]:
             "recipients",
         ),
         ("recipient without office", "registered", "recipients.1.office", ..., "MISSING_FIELD", "recipients[1]"),
+        (
+            "void in a book without year",
+            "number void",
+            "number.book",
+            "books/interior/central/out",
+            "BAD_NAME",
+            "number.book",
+        ),
+        (
+            "recipient is a body",
+            "registered",
+            "recipients.0.office",
+            "bodies/central-bank",
+            "BAD_NAME",
+            "recipients[0].office",
+        ),
+        ("501 recipients", "registered", "recipients", _many_recipients(501), "TOO_MANY", "recipients"),
+        ("opened without being said", "accepted", "recipients.0.documents", ..., "MISSING_FIELD", "recipients[0]"),
+        ("accepted by two receipts", "accepted", "signatures", [SIGNATURE] * 2, "TOO_MANY", "signatures"),
         ("granted is not said", "registered", "recipients.0.documents", ..., "MISSING_FIELD", "recipients[0]"),
         (
             "main is not granted",
