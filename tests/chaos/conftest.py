@@ -33,7 +33,7 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
     return random.Random(f"{SEED}/{request.node.name}")  # noqa: S311 - a schedule, no secret
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(stack_folder: Callable[[str], Path]) -> Iterator[Stack]:
     """A whole stack of these tests' own: every case leaves it whole for the next."""
     folder = stack_folder("chaos")
@@ -44,7 +44,7 @@ def stack(stack_folder: Callable[[str], Path]) -> Iterator[Stack]:
     control.clean(directory)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def post(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Post]:
     """Members' systems, which live through all that happens to the hub."""
     with Post(stack, tmp_path_factory.mktemp("post")) as opened:
