@@ -112,6 +112,20 @@ async def test_recipients_are_reminded_unless_they_acted(line: Line) -> None:
         assert [kind for kind, _ in line.hub.notifications.types_told(waits)].count("delivery.reminder") == 1
 
 
+async def test_what_no_signal_told_of_is_found_out_when_a_reminder_is_due(line: Line) -> None:
+    def reminded(delivery: DeliveryPlan) -> None:
+        delivery.remind_at.append(stamp(now() + timedelta(seconds=3)))
+
+    async with line.working():
+        async with line.following():
+            plan = await line.hub.intake.register(delivery=reminded)
+            await line.shows(plan.letter, DabirStage="AWAITING_ACCEPTANCE")
+        delivery = plan.deliveries[0].delivery
+        await line.hub.intake.accept(delivery, return_window=timedelta(hours=1))
+        await line.shows(plan.letter, DabirStage="RETURN_WINDOW")
+    assert line.hub.notifications.types_told(delivery) == [("delivery.available", "bodies/bank-1")]
+
+
 async def test_an_urgent_letter_not_acknowledged_is_shown(line: Line) -> None:
     async with line.working(), line.following():
         plan = await line.hub.intake.register(urgent_unacked_at=stamp(now() + timedelta(seconds=2)))

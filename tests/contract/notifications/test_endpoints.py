@@ -71,7 +71,8 @@ async def test_deleting_is_for_the_owner_and_may_be_repeated(service: Running) -
     name = (await service.create(URL)).endpoint.name
     unknown = f"bodies/bank/endpoints/{uuid.uuid4()}"
     stolen = name.replace("bank", "interior")
-    for wrong, who in [(name, "interior"), (stolen, "interior"), (unknown, "bank"), ("nonsense", "bank")]:
+    wrongs = [(name, "interior"), (stolen, "interior"), (stolen, "bank"), (unknown, "bank"), ("nonsense", "bank")]
+    for wrong, who in wrongs:
         refused = await refusal(await delete(service, wrong, who))
         assert (refused.code, refused.reason) == ("NOT_FOUND", "ENDPOINT_NOT_FOUND")
     for _ in range(2):

@@ -3,6 +3,8 @@
 import asyncio
 import uuid
 
+from aiohttp import web
+
 from dabir.formats.statement import parse_statement
 from tests.contract.harness import until
 from tests.contract.notifications.harness import ACCEPTANCE, BANK, OTHER, Hub, Running, running
@@ -107,12 +109,15 @@ async def test_without_an_endpoint_nothing_is_sent_or_stated(service: Running) -
 
 
 async def test_redirects_are_failures_and_gone_ends_the_endpoint(service: Running) -> None:
-    async with receiving(answer=lambda count: 302 if count == 1 else 410) as receiver:
-        await service.endpoint(receiver)
+    async with receiving() as elsewhere, receiving() as receiver:
+        moved = web.Response(status=307, headers={"Location": elsewhere.url})
+        receiver.answer = lambda count: moved if count == 1 else 410
+        elsewhere.secret = (await service.create(receiver.url)).secret
+        receiver.secret = elsewhere.secret
         delivery = await service.hub.delivery()
         await service.notify(delivery)
         await until(lambda: bool(service.hub.stated(delivery)))
-        assert len(receiver.arrived) == 2
+        assert (len(receiver.arrived), len(elsewhere.arrived)) == (2, 0)
         assert await service.notify(delivery) == 0
     assert parse_statement(service.hub.stated(delivery)[0][1]).events[f"{ACCEPTANCE}Failure"].reason == "HTTP_410"
 
