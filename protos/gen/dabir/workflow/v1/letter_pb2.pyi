@@ -103,11 +103,11 @@ class RetryNow(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     DELIVERY_FIELD_NUMBER: _builtins.int
     operator: _builtins.str
-    """Who asks, as declared."""
+    """Who asks, as declared; 1 to 200 characters."""
     reason: _builtins.str
-    """Why."""
+    """Why; 1 to 500 characters."""
     delivery: _builtins.str
-    """`letters/{uuid}/deliveries/{n}`, or empty for the letter's own step."""
+    """`letters/{uuid}/deliveries/{n}`: only what waits about it; empty: all that waits."""
     def __init__(
         self,
         *,
@@ -133,9 +133,9 @@ class ResendNotification(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     DELIVERY_FIELD_NUMBER: _builtins.int
     operator: _builtins.str
-    """Who asks, as declared."""
+    """Who asks, as declared; 1 to 200 characters."""
     reason: _builtins.str
-    """Why."""
+    """Why; 1 to 500 characters."""
     delivery: _builtins.str
     """`letters/{uuid}/deliveries/{n}`."""
     def __init__(
