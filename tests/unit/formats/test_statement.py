@@ -19,6 +19,7 @@ from dabir.formats.names import ChainKind
 from dabir.formats.statement import MAX_STATEMENT_BYTES
 from dabir.formats.strict_json import FormatError
 from tests.pki import TestAuthority
+from tests.vectors.cases import jws as by_hand
 from tests.vectors.cases import statement as cases
 from tests.vectors.cases.vector import dump
 
@@ -116,6 +117,31 @@ def test_size_is_checked_first() -> None:
     with pytest.raises(FormatError) as raised:
         statement.parse_statement("a" * (MAX_STATEMENT_BYTES + 1))
     assert raised.value.reason == "TOO_LARGE"
+
+
+def test_no_larger_payload_is_signed_than_is_read() -> None:
+    stated = payload()
+    certificates = stated.events[Event.SUBMISSION_ACCEPTANCE].signatures[0].certificates_sha256
+    certificates.extend(bytes(32) for _ in range(12_000))
+    with pytest.raises(FormatError) as raised:
+        statement.sign_statement(stated, SIGNER)
+    assert raised.value.reason == "TOO_LARGE"
+
+
+def test_a_signature_of_another_length_is_no_statement() -> None:
+    signing_input, _, signature = JWS.rpartition(".")
+    with pytest.raises(FormatError) as raised:
+        statement.parse_statement(f"{signing_input}.{signature[:-2]}")
+    assert (raised.value.reason, raised.value.path) == ("BAD_SIGNATURE", "signature")
+
+
+def test_a_seal_of_another_curve_verifies_nothing() -> None:
+    seal = AUTHORITY.issue(purpose="seal", events=events_of("intake"), key=ec.generate_private_key(ec.SECP384R1()))
+    fingerprint = by_hand.base64url(seal.certificate.fingerprint(hashes.SHA256()))
+    head = by_hand.header(SIGNER, **{"x5t#S256": fingerprint})
+    with pytest.raises(FormatError) as raised:
+        statement.verify_statement(by_hand.sign(SIGNER, dump(cases.registered()), dump(head)), seal.certificate)
+    assert raised.value.reason == "WEAK_KEY"
 
 
 def test_the_largest_letter_has_a_statement() -> None:

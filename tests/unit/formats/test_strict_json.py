@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.protobuf.wrappers_pb2 import DoubleValue
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -168,6 +170,9 @@ def test_fields_are_numbered_in_the_order_they_stand() -> None:
     ("message", "reason"),
     [
         (manifest_pb2.Manifest(keywords=[""]), "EMPTY_VALUE"),
+        (manifest_pb2.Manifest(priority=99), "UNKNOWN_ENUM_NAME"),  # type: ignore[arg-type]  # what is refused
+        (manifest_pb2.Manifest(written_at=Timestamp(seconds=10**12)), "BAD_TIME"),
+        (statement_pb2.StatementPayload(events={"a\u202eb": statement_pb2.StatementEvent()}), "BIDI_CHARACTER"),
         (manifest_pb2.Manifest(sender=manifest_pb2.ManifestSender()), "EMPTY_VALUE"),
         (manifest_pb2.Manifest(recipients=[manifest_pb2.Recipient(documents=[0])]), "EMPTY_VALUE"),
         (manifest_pb2.Manifest(documents=[manifest_pb2.ManifestDocument(size_bytes=2**53)]), "OUT_OF_RANGE"),
@@ -178,6 +183,11 @@ def test_writer_refuses_what_the_parser_would(message: Message, reason: str) -> 
     with pytest.raises(FormatError) as raised:
         strict_json.write(message)
     assert raised.value.reason == reason
+
+
+def test_a_message_with_a_field_type_that_has_no_form_is_a_defect() -> None:
+    with pytest.raises(TypeError, match="no form"):
+        strict_json.parse(b'{"value":1}', DoubleValue, max_bytes=100)
 
 
 @pytest.mark.parametrize("nanos", [1, 500_000_000])
