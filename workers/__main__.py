@@ -16,6 +16,7 @@ from services.runtime.process import run, stop_signal
 from services.runtime.transport import check_certificates
 from workers.activities import Activities
 from workers.config import WorkerConfig
+from workers.converter import DATA_CONVERTER
 from workers.follow import Follower
 from workers.reconcile import Reconciler
 from workers.worker import letter_worker
@@ -58,7 +59,9 @@ async def connect(config: WorkerConfig) -> Client:
     deadline = time.monotonic() + config.temporal_connect_seconds
     while True:
         try:
-            temporal = await Client.connect(config.temporal_target, namespace=config.temporal_namespace)
+            temporal = await Client.connect(
+                config.temporal_target, namespace=config.temporal_namespace, data_converter=DATA_CONVERTER
+            )
             await temporal.count_workflows("")
         except (RPCError, RuntimeError) as error:  # RuntimeError: no connection
             if time.monotonic() > deadline:

@@ -12,11 +12,13 @@ from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
+from dabir.workflow.v1.letter_pb2 import LetterWorkflowResult
 from tests.conftest import Postgres, TemporalServer
 from tests.workflow.eventually import eventually
 from tests.workflow.small_hub import SmallHub, small_hub
 from workers.activities import Activities
 from workers.config import WorkerConfig
+from workers.converter import DATA_CONVERTER
 from workers.follow import Follower
 from workers.reconcile import Reconciler
 from workers.start import workflow_id
@@ -34,7 +36,9 @@ async def hub(fresh_postgres: Postgres) -> AsyncIterator[SmallHub]:
 @pytest.fixture
 async def temporal(temporal_server: TemporalServer) -> Client:
     """A client of the hub's namespace."""
-    return await Client.connect(temporal_server.address, namespace=temporal_server.namespace)
+    return await Client.connect(
+        temporal_server.address, namespace=temporal_server.namespace, data_converter=DATA_CONVERTER
+    )
 
 
 @pytest.fixture
@@ -72,7 +76,7 @@ class Line:
         return Follower(self.config, self.temporal, self.hub.channel, self.hub.channel)
 
     def run_of(self, letter: str) -> WorkflowHandle[Any, Any]:
-        return self.temporal.get_workflow_handle(workflow_id(letter))
+        return self.temporal.get_workflow_handle(workflow_id(letter), result_type=LetterWorkflowResult)
 
     async def attribute(self, letter: str, name: str) -> Any:
         """A search attribute as the server has it; None where it has none."""

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
 from dabir.intake.v1 import letter_pb2 as states
@@ -221,6 +221,23 @@ async def test_an_order_that_makes_no_sense_is_refused(
     assert caught.value.cause.type == reason
     assert line.hub.intake.actions == {}
     assert len(line.hub.notifications.told) == 1
+
+
+async def test_an_order_may_be_typed_into_the_ui(line: Line) -> None:
+    """The UI and the command line send plain JSON, and can show no other answer."""
+    typist = await Client.connect(line.config.temporal_target, namespace=line.config.temporal_namespace)
+    async with line.working(), line.following():
+        plan = await line.hub.intake.register()
+        await line.shows(plan.letter, DabirStage="AWAITING_ACCEPTANCE")
+        run = typist.get_workflow_handle(line.run_of(plan.letter).id)
+        order = WHO | {"delivery": plan.deliveries[0].delivery}
+        answer = await run.execute_update("ResendNotification", order)
+        assert "Endpoints told: 1." in answer["outcome"]
+        with pytest.raises(WorkflowUpdateFailedError) as caught:
+            await run.execute_update("ResendNotification", order | {"deliveri": ""})
+    refused = caught.value.cause
+    assert isinstance(refused, ApplicationError)
+    assert 'no field named "deliveri"' in str(refused.cause)
 
 
 async def test_telling_who_has_nothing_to_do_is_refused(line: Line) -> None:

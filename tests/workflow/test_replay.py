@@ -23,6 +23,7 @@ from dabir.workflow.v1.letter_pb2 import OperatorActionResult, ResendNotificatio
 from tests.workflow.conftest import Line
 from tests.workflow.eventually import eventually
 from tests.workflow.small_hub import now, stamp
+from workers.converter import DATA_CONVERTER
 from workers.letter import LetterWorkflow
 from workers.worker import WORKFLOW_RUNNER
 
@@ -32,7 +33,9 @@ HISTORIES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLD
 
 async def replay(history: WorkflowHistory) -> None:
     """Raises when today's code would have done otherwise."""
-    await Replayer(workflows=[LetterWorkflow], workflow_runner=WORKFLOW_RUNNER).replay_workflow(history)
+    await Replayer(
+        workflows=[LetterWorkflow], workflow_runner=WORKFLOW_RUNNER, data_converter=DATA_CONVERTER
+    ).replay_workflow(history)
 
 
 def test_histories_are_kept() -> None:
