@@ -54,16 +54,16 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def stack_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Makes a folder for a stack: when we are root, PostgreSQL runs as another user and must be able to reach it."""
+def stack_folder() -> Iterator[Callable[[str], Path]]:
+    """Makes a folder for a stack. pytest's own are shut to other users, and PostgreSQL runs as one when we are root."""
+    with contextlib.ExitStack() as folders:
 
-    def make(name: str) -> Path:
-        folder = tmp_path_factory.mktemp(name)
-        for outer in (folder, folder.parent, folder.parent.parent):
-            outer.chmod(outer.stat().st_mode | 0o011)
-        return folder
+        def make(name: str) -> Path:
+            folder = Path(folders.enter_context(tempfile.TemporaryDirectory(prefix=f"dabir-{name}-")))
+            folder.chmod(0o711)
+            return folder
 
-    return make
+        yield make
 
 
 @pytest.fixture(scope="session")

@@ -43,12 +43,13 @@ class PostgresError(RuntimeError):
 def data_directory(directory: Path) -> Path:
     """Where the files of the server at `directory` really are: there, unless the server could not reach it.
 
-    Root's home is commonly 0700; a server that runs as another user cannot live below it.
+    Root's home is commonly 0700; a server that runs as another user cannot live below it. Where the files were made they
+    stay: a folder shut meanwhile must end in an error, not in an empty database.
     """
     directory = directory.absolute()
-    if _reachable(directory.parent):
-        return directory
-    return _SHARED_STATE / "postgres" / hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
+    apart = _SHARED_STATE / "postgres" / hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
+    made = [place for place in (directory, apart) if (place / "PG_VERSION").exists()]
+    return made[0] if made else directory if _reachable(directory.parent) else apart
 
 
 def initialise(directory: Path, passwords: Mapping[str, str]) -> None:

@@ -34,13 +34,12 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
 
 
 @pytest.fixture(scope="package")
-def stack(stack_folder: Callable[[str], Path]) -> Iterator[Stack]:
+def stack(stack_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A whole stack of these tests' own: every case leaves it whole for the next."""
-    folder = stack_folder("chaos")
-    directory = folder / "state"
+    directory = stack_folder("chaos") / "state"
     yield control.up(directory, 1)
     control.down(directory)
-    shutil.copytree(directory / "logs", folder / "logs")  # for whoever asks why a case failed
+    shutil.copytree(directory / "logs", tmp_path_factory.mktemp("chaos") / "logs")  # for whoever asks why a case failed
     control.clean(directory)
 
 

@@ -33,6 +33,16 @@ def test_a_server_in_a_private_folder_runs_from_a_copy(tmp_path: Path, monkeypat
     assert subprocess.run([program, "--version"], check=False).returncode == 0
 
 
+def test_data_stays_where_it_was_made_when_its_folder_is_shut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_SHARED_STATE", tmp_path / "shared")
+    made = tmp_path / "postgres"
+    made.mkdir()
+    (made / "PG_VERSION").touch()
+    monkeypatch.setattr(server, "_reachable", lambda path: False)
+    assert server.data_directory(made) == made
+    assert server.data_directory(tmp_path / "new").is_relative_to(tmp_path / "shared")
+
+
 def test_set_up_may_be_repeated(postgres: Postgres) -> None:
     server.set_up(postgres.owner_url, postgres.passwords)
 
