@@ -43,8 +43,8 @@ class PostgresError(RuntimeError):
 def data_directory(directory: Path) -> Path:
     """Where the files of the server at `directory` really are: there, unless the server could not reach it.
 
-    Root's home is commonly 0700; a server that runs as another user cannot live below it. Where the files were made they
-    stay: a folder shut meanwhile must end in an error, not in an empty database.
+    Root's home is commonly 0700; a server that runs as another user cannot live below it. Where the files were made
+    they stay: a folder shut meanwhile must end in an error, not in an empty database.
     """
     directory = directory.absolute()
     apart = _SHARED_STATE / "postgres" / hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
