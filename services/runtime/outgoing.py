@@ -9,7 +9,7 @@ name (SNI) and the certificate check stay the URL's. Redirects are an answer lik
 
 import ipaddress
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -92,7 +92,7 @@ class Outgoing:
     def _is_allowed(self, address: Address) -> bool:
         return any(address in network for network in self._allowed)
 
-    def _session(self, may_reach: Any) -> aiohttp.ClientSession:
+    def _session(self, may_reach: Callable[[Address], bool]) -> aiohttp.ClientSession:
         def dial(chosen: Any) -> socket.socket:
             family, kind, protocol, _, where = chosen
             if not may_reach(ipaddress.ip_address(where[0].partition("%")[0])):

@@ -8,7 +8,7 @@ from temporalio.client import WorkflowHistory
 
 from dabir.intake.v1.internal_service_pb2 import DeliveryPlan
 from tests.workflow.conftest import Line
-from tests.workflow.small_hub import now, stamp
+from tests.workflow.small_intake import now, stamp
 
 WORKFLOW_TASKS, EVENTS = 4, 40
 """Of a letter to one recipient, without incident and up to acceptance."""

@@ -16,7 +16,7 @@ from dabir.intake.v1.letter_pb2 import (
     LETTER_STATE_OPEN,
     DeliveryState,
 )
-from tests.workflow.small_hub import stamp
+from tests.workflow.small_intake import stamp
 from workers import plan as rules
 from workers.plan import Clock, Moment
 

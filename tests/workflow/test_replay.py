@@ -22,7 +22,7 @@ from dabir.intake.v1.internal_service_pb2 import DeliveryPlan
 from dabir.workflow.v1.letter_pb2 import OperatorActionResult, ResendNotification, RetryNow
 from tests.workflow.conftest import Line
 from tests.workflow.eventually import eventually
-from tests.workflow.small_hub import now, stamp
+from tests.workflow.small_intake import now, stamp
 from workers.converter import DATA_CONVERTER
 from workers.letter import LetterWorkflow
 from workers.worker import WORKFLOW_RUNNER

@@ -10,7 +10,7 @@ from dabir.intake.v1 import letter_pb2 as states
 from dabir.intake.v1.internal_service_pb2 import DeliveryPlan
 from tests.workflow.conftest import Line
 from tests.workflow.eventually import eventually
-from tests.workflow.small_hub import now, stamp
+from tests.workflow.small_intake import now, stamp
 
 
 async def test_registered_letter_is_carried_to_its_closing(line: Line) -> None:
