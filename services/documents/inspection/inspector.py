@@ -73,6 +73,9 @@ class _Child:
         try:
             async with asyncio.timeout(self._limits.time_seconds):
                 line = await _ask(process, json.dumps(request).encode())
+                if not line:
+                    # It is ending: kill() would poll it first and take its exit status away from asyncio (255).
+                    await process.wait()
             finding = _read(line) if line else None
             # After a limit its memory is not to be trusted with the next file.
             sound = finding is not None and finding.rejection is not Rejection.INSPECTION_LIMIT
