@@ -16,6 +16,7 @@ from dabir.workflow.v1.letter_pb2 import LetterWorkflowResult
 from tests.conftest import Postgres, TemporalServer
 from tests.workflow.eventually import eventually
 from tests.workflow.small_hub import SmallHub, small_hub
+from workers.__main__ import DRAIN_MARGIN_SECONDS
 from workers.activities import Activities
 from workers.config import WorkerConfig
 from workers.converter import DATA_CONVERTER
@@ -106,8 +107,15 @@ class Line:
     async def working(self) -> AsyncIterator[None]:
         """A worker runs."""
         channel = self.hub.channel
-        async with letter_worker(self.config, self.temporal, Activities(channel, channel, channel)):
+        worker = letter_worker(self.config, self.temporal, Activities(channel, channel, channel))
+        running = asyncio.create_task(worker.run())
+        try:
             yield
+        finally:
+            assert not running.done(), running.exception()
+            # As workers/__main__.py does: its runtime may never finish a shutdown among local activities.
+            shutdown = asyncio.create_task(worker.shutdown())
+            await asyncio.wait([running, shutdown], timeout=self.config.stop_grace_seconds + DRAIN_MARGIN_SECONDS)
 
     @contextlib.asynccontextmanager
     async def following(self, followers: int = 1) -> AsyncIterator[None]:
