@@ -144,8 +144,6 @@ def _expected_lines(expected: Sequence[DeliveryPlan], total: int) -> list[str]:
     lines = [
         f"Waits for **{len(expected)} of {total}** recipients:",
         "",
-        "| delivery | body | stands at | since | due | then |",
-        "|---|---|---|---|---|---|",
     ]
     lines += [_row(delivery) for delivery in expected[:ROWS_SHOWN]]
     if len(expected) > ROWS_SHOWN:
@@ -154,12 +152,14 @@ def _expected_lines(expected: Sequence[DeliveryPlan], total: int) -> list[str]:
 
 
 def _row(delivery: DeliveryPlan) -> str:
+    """A line of a list: in the UI the cells of a table stand without a gap between them."""
     times, due = delivery.times, rules.next_due(delivery)
     began = times.available_at if rules.awaits_acceptance(delivery) else times.decided_at
-    then = "it stays open" if due is None else "stated as late" if not rules.is_late(delivery) else "late, still open"
+    then = "then stated as late" if not rules.is_late(delivery) else "late, and still open"
     number = delivery.delivery.rpartition("/")[2]
     state = _name(DeliveryState.Name(delivery.state), "DELIVERY_STATE_")
-    return f"| {number} | {delivery.recipient_body} | {state} | {_time(rules.instant(began))} | {_time(due)} | {then} |"
+    clock = "no due: it stays open" if due is None else f"due {_time(due)}, {then}"
+    return f"- delivery {number}, `{delivery.recipient_body}`, stands at {state} since {_time(rules.instant(began))}; {clock}"
 
 
 def _action_lines(expected: Sequence[DeliveryPlan], waiting: Sequence[Waiting]) -> list[str]:

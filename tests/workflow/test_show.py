@@ -80,8 +80,8 @@ def test_details_say_what_an_operator_can_do_now() -> None:
     waits = delivery(DELIVERY_STATE_AVAILABLE)
     said = show.details(letter(waits), [waits], [PARKED], ["A cancellation was asked for and ignored."])
     assert "**Needs you**: retain 2 documents was refused: DOCUMENT_NOT_FOUND, since 2026-11-22 10:00:00 UTC" in said
-    assert "| 1 | bodies/bank | AVAILABLE |" in said
-    assert "2026-11-22 12:00:00 UTC | stated as late |" in said
+    assert "- delivery 1, `bodies/bank`, stands at AVAILABLE since " in said
+    assert "; due 2026-11-22 12:00:00 UTC, then stated as late\n" in said
     assert f"{LETTER}/deliveries/1" in said
     assert "- A cancellation was asked for and ignored." in said
     done = delivery(DELIVERY_STATE_ACCEPTED, answer_needed=False)
