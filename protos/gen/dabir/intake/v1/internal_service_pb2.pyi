@@ -117,6 +117,8 @@ class LetterPlan(_message.Message):
     CLOSE_AT_FIELD_NUMBER: _builtins.int
     URGENT_UNACKED_AT_FIELD_NUMBER: _builtins.int
     DELIVERIES_FIELD_NUMBER: _builtins.int
+    RECALLS_SHA256_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
     letter: _builtins.str
     """`letters/{uuid}`."""
     state: _letter_pb2.LetterState.ValueType
@@ -129,6 +131,8 @@ class LetterPlan(_message.Message):
     """`definitions/{type}/{version}`."""
     priority: _manifest_pb2.Priority.ValueType
     """فوریت."""
+    sequence: _builtins.int
+    """The sequence of the last statement in the letter's own chain, where `registered`, `recall` and `closed` stand."""
     @_builtins.property
     def registered_at(self) -> _timestamp_pb2.Timestamp:
         """By the hub's clock."""
@@ -153,6 +157,10 @@ class LetterPlan(_message.Message):
     def deliveries(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeliveryPlan]:
         """By number."""
 
+    @_builtins.property
+    def recalls_sha256(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """SHA-256 of each recall registered for it, oldest first: 32 bytes each."""
+
     def __init__(
         self,
         *,
@@ -168,10 +176,12 @@ class LetterPlan(_message.Message):
         close_at: _timestamp_pb2.Timestamp | None = ...,
         urgent_unacked_at: _timestamp_pb2.Timestamp | None = ...,
         deliveries: _abc.Iterable[Global___DeliveryPlan] | None = ...,
+        recalls_sha256: _abc.Iterable[_builtins.bytes] | None = ...,
+        sequence: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["close_at", b"close_at", "registered_at", b"registered_at", "retain_until", b"retain_until", "urgent_unacked_at", b"urgent_unacked_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["close_at", b"close_at", "definition", b"definition", "deliveries", b"deliveries", "documents", b"documents", "letter", b"letter", "priority", b"priority", "registered_at", b"registered_at", "registry_number", b"registry_number", "retain_until", b"retain_until", "sender_body", b"sender_body", "state", b"state", "urgent_unacked_at", b"urgent_unacked_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["close_at", b"close_at", "definition", b"definition", "deliveries", b"deliveries", "documents", b"documents", "letter", b"letter", "priority", b"priority", "recalls_sha256", b"recalls_sha256", "registered_at", b"registered_at", "registry_number", b"registry_number", "retain_until", b"retain_until", "sender_body", b"sender_body", "sequence", b"sequence", "state", b"state", "urgent_unacked_at", b"urgent_unacked_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -192,6 +202,8 @@ class DeliveryPlan(_message.Message):
     REMIND_AT_FIELD_NUMBER: _builtins.int
     RETURN_UNTIL_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
+    RECALL_PENDING_FIELD_NUMBER: _builtins.int
+    RECALL_ASKED_FIELD_NUMBER: _builtins.int
     delivery: _builtins.str
     """`letters/{uuid}/deliveries/{n}`."""
     recipient_body: _builtins.str
@@ -204,6 +216,10 @@ class DeliveryPlan(_message.Message):
     """Whether its answer is needed."""
     sequence: _builtins.int
     """The sequence of the last statement in its chain; 0 where there is none."""
+    recall_pending: _builtins.bool
+    """A recall names it and it is CREATED or AVAILABLE: ApplyRecall is owed to it, and CloseLetter waits for that."""
+    recall_asked: _builtins.bool
+    """A recall names it and it is ACCEPTED: its recipient has not answered the recall yet. Nothing waits for that."""
     @_builtins.property
     def times(self) -> _letter_pb2.DeliveryTimes:
         """The clocks and what happened when."""
@@ -228,10 +244,12 @@ class DeliveryPlan(_message.Message):
         remind_at: _abc.Iterable[_timestamp_pb2.Timestamp] | None = ...,
         return_until: _timestamp_pb2.Timestamp | None = ...,
         sequence: _builtins.int = ...,
+        recall_pending: _builtins.bool = ...,
+        recall_asked: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["return_until", b"return_until", "times", b"times"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_needed", b"answer_needed", "delivery", b"delivery", "kind", b"kind", "recipient_body", b"recipient_body", "remind_at", b"remind_at", "return_until", b"return_until", "sequence", b"sequence", "state", b"state", "times", b"times"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_needed", b"answer_needed", "delivery", b"delivery", "kind", b"kind", "recall_asked", b"recall_asked", "recall_pending", b"recall_pending", "recipient_body", b"recipient_body", "remind_at", b"remind_at", "return_until", b"return_until", "sequence", b"sequence", "state", b"state", "times", b"times"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -340,6 +358,58 @@ class FlagLateResponse(_message.Message):
 Global___FlagLateResponse: _TypeAlias = FlagLateResponse  # noqa: Y015
 
 @_typing.final
+class ApplyRecallRequest(_message.Message):
+    """Applies a letter's recall."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LETTER_FIELD_NUMBER: _builtins.int
+    DELIVERIES_FIELD_NUMBER: _builtins.int
+    letter: _builtins.str
+    """`letters/{uuid}`."""
+    @_builtins.property
+    def deliveries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """1 to 50 of the letter's, each named by a recall."""
+
+    def __init__(
+        self,
+        *,
+        letter: _builtins.str = ...,
+        deliveries: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deliveries", b"deliveries", "letter", b"letter"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApplyRecallRequest: _TypeAlias = ApplyRecallRequest  # noqa: Y015
+
+@_typing.final
+class ApplyRecallResponse(_message.Message):
+    """What came of each, in the request's order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DELIVERIES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def deliveries(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeliveryPlan]:
+        """Where each stands now: WITHDRAWN; or, if it was accepted before, ACCEPTED with `recall_asked`; or as it ended before."""
+
+    def __init__(
+        self,
+        *,
+        deliveries: _abc.Iterable[Global___DeliveryPlan] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deliveries", b"deliveries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApplyRecallResponse: _TypeAlias = ApplyRecallResponse  # noqa: Y015
+
+@_typing.final
 class CloseLetterRequest(_message.Message):
     """Closes a letter."""
 
@@ -374,7 +444,7 @@ class CloseLetterResponse(_message.Message):
     """CLOSED, or OPEN if something keeps it open."""
     @_builtins.property
     def waiting_deliveries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """With OPEN: the deliveries that keep it open."""
+        """With OPEN: the deliveries that keep it open, those among them that ApplyRecall is owed to."""
 
     @_builtins.property
     def next_at(self) -> _timestamp_pb2.Timestamp:

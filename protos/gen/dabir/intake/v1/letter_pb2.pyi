@@ -222,6 +222,8 @@ class SentDelivery(_message.Message):
     TIMES_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
+    FIRST_READING_FIELD_NUMBER: _builtins.int
+    RECALL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`letters/{uuid}/deliveries/{n}`."""
     recipient_office: _builtins.str
@@ -238,6 +240,14 @@ class SentDelivery(_message.Message):
     def times(self) -> Global___DeliveryTimes:
         """The clocks and what happened when."""
 
+    @_builtins.property
+    def first_reading(self) -> Global___Reading:
+        """That a person read it, first; absent before."""
+
+    @_builtins.property
+    def recall(self) -> Global___RecallProgress:
+        """Where the recall that names it stands; absent without one."""
+
     def __init__(
         self,
         *,
@@ -248,14 +258,117 @@ class SentDelivery(_message.Message):
         times: Global___DeliveryTimes | None = ...,
         reason: _receipt_pb2.ReturnReason.ValueType = ...,
         answer: _builtins.str = ...,
+        first_reading: Global___Reading | None = ...,
+        recall: Global___RecallProgress | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["times", b"times"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_reading", b"first_reading", "recall", b"recall", "times", b"times"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "kind", b"kind", "name", b"name", "reason", b"reason", "recipient_office", b"recipient_office", "state", b"state", "times", b"times"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "first_reading", b"first_reading", "kind", b"kind", "name", b"name", "reason", b"reason", "recall", b"recall", "recipient_office", b"recipient_office", "state", b"state", "times", b"times"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SentDelivery: _TypeAlias = SentDelivery  # noqa: Y015
+
+@_typing.final
+class Reading(_message.Message):
+    """رؤیت: a person read the content. It stands on the hub's word alone, as its statement says."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    READ_AT_FIELD_NUMBER: _builtins.int
+    position: _builtins.str
+    """Who, by position, as its body declared."""
+    @_builtins.property
+    def read_at(self) -> _timestamp_pb2.Timestamp:
+        """By the hub's clock."""
+
+    def __init__(
+        self,
+        *,
+        position: _builtins.str = ...,
+        read_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_at", b"read_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "read_at", b"read_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reading: _TypeAlias = Reading  # noqa: Y015
+
+@_typing.final
+class RecallProgress(_message.Message):
+    """Where the recall of a delivery stands. Without `withdrawn_at` of the delivery and without `verdict` it waits: for the
+    hub, while the delivery is CREATED or AVAILABLE, and for the recipient's AnswerRecall once it is ACCEPTED. A delivery
+    that ended otherwise (refused, returned, answered) is no longer asked for.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHA256_FIELD_NUMBER: _builtins.int
+    ASKED_AT_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    ANSWERED_AT_FIELD_NUMBER: _builtins.int
+    sha256: _builtins.bytes
+    """SHA-256 of the recall's bytes, its name within the letter: 32 bytes."""
+    verdict: _receipt_pb2.Verdict.ValueType
+    """What the recipient answered: VERDICT_RECALL_GRANTED or VERDICT_RECALL_REFUSED; unspecified before."""
+    @_builtins.property
+    def asked_at(self) -> _timestamp_pb2.Timestamp:
+        """When RecallLetter registered it."""
+
+    @_builtins.property
+    def answered_at(self) -> _timestamp_pb2.Timestamp:
+        """When it answered."""
+
+    def __init__(
+        self,
+        *,
+        sha256: _builtins.bytes = ...,
+        asked_at: _timestamp_pb2.Timestamp | None = ...,
+        verdict: _receipt_pb2.Verdict.ValueType = ...,
+        answered_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answered_at", b"answered_at", "asked_at", b"asked_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered_at", b"answered_at", "asked_at", b"asked_at", "sha256", b"sha256", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecallProgress: _TypeAlias = RecallProgress  # noqa: Y015
+
+@_typing.final
+class SignedRecall(_message.Message):
+    """A recall as it was signed, with the statement of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECALL_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    recall: _builtins.bytes
+    """The recall's bytes."""
+    signature: _builtins.bytes
+    """By the sender's seal."""
+    @_builtins.property
+    def statement(self) -> _statement_pb2.Statement:
+        """What the hub stated, in the letter's chain."""
+
+    def __init__(
+        self,
+        *,
+        recall: _builtins.bytes = ...,
+        signature: _builtins.bytes = ...,
+        statement: _statement_pb2.Statement | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["statement", b"statement"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["recall", b"recall", "signature", b"signature", "statement", b"statement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignedRecall: _TypeAlias = SignedRecall  # noqa: Y015
 
 @_typing.final
 class DeliveryTimes(_message.Message):
@@ -270,6 +383,9 @@ class DeliveryTimes(_message.Message):
     ANSWER_DUE_FIELD_NUMBER: _builtins.int
     LATE_ACCEPTANCE_FIELD_NUMBER: _builtins.int
     LATE_ANSWER_FIELD_NUMBER: _builtins.int
+    RETURNED_AT_FIELD_NUMBER: _builtins.int
+    WITHDRAWN_AT_FIELD_NUMBER: _builtins.int
+    RETURN_UNTIL_FIELD_NUMBER: _builtins.int
     late_acceptance: _builtins.bool
     """Nothing was signed by `acceptance_due`. Set once; the delivery may still be accepted."""
     late_answer: _builtins.bool
@@ -294,6 +410,18 @@ class DeliveryTimes(_message.Message):
     def answer_due(self) -> _timestamp_pb2.Timestamp:
         """By when to answer."""
 
+    @_builtins.property
+    def returned_at(self) -> _timestamp_pb2.Timestamp:
+        """Sent back."""
+
+    @_builtins.property
+    def withdrawn_at(self) -> _timestamp_pb2.Timestamp:
+        """Withdrawn: recalled before acceptance, or the recall was granted."""
+
+    @_builtins.property
+    def return_until(self) -> _timestamp_pb2.Timestamp:
+        """Until when it may be returned; absent before acceptance."""
+
     def __init__(
         self,
         *,
@@ -304,10 +432,13 @@ class DeliveryTimes(_message.Message):
         answer_due: _timestamp_pb2.Timestamp | None = ...,
         late_acceptance: _builtins.bool = ...,
         late_answer: _builtins.bool = ...,
+        returned_at: _timestamp_pb2.Timestamp | None = ...,
+        withdrawn_at: _timestamp_pb2.Timestamp | None = ...,
+        return_until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["acceptance_due", b"acceptance_due", "answer_due", b"answer_due", "answered_at", b"answered_at", "available_at", b"available_at", "decided_at", b"decided_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acceptance_due", b"acceptance_due", "answer_due", b"answer_due", "answered_at", b"answered_at", "available_at", b"available_at", "decided_at", b"decided_at", "return_until", b"return_until", "returned_at", b"returned_at", "withdrawn_at", b"withdrawn_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acceptance_due", b"acceptance_due", "answer_due", b"answer_due", "answered_at", b"answered_at", "available_at", b"available_at", "decided_at", b"decided_at", "late_acceptance", b"late_acceptance", "late_answer", b"late_answer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acceptance_due", b"acceptance_due", "answer_due", b"answer_due", "answered_at", b"answered_at", "available_at", b"available_at", "decided_at", b"decided_at", "late_acceptance", b"late_acceptance", "late_answer", b"late_answer", "return_until", b"return_until", "returned_at", b"returned_at", "withdrawn_at", b"withdrawn_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -334,6 +465,10 @@ class Envelope(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     TIMES_FIELD_NUMBER: _builtins.int
     DEFINITION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    FIRST_READING_FIELD_NUMBER: _builtins.int
+    RECALL_FIELD_NUMBER: _builtins.int
     delivery: _builtins.str
     """`letters/{uuid}/deliveries/{n}`."""
     letter: _builtins.str
@@ -354,6 +489,10 @@ class Envelope(_message.Message):
     """Output only."""
     definition: _builtins.str
     """`definitions/{type}/{version}`."""
+    reason: _receipt_pb2.ReturnReason.ValueType
+    """The reason of a refusal or return."""
+    answer: _builtins.str
+    """With ANSWERED: the reply, `letters/{uuid}`."""
     @_builtins.property
     def in_number(self) -> Global___RegistryNumber:
         """The number it took in the recipient office's incoming book."""
@@ -374,6 +513,14 @@ class Envelope(_message.Message):
     def times(self) -> Global___DeliveryTimes:
         """The clocks and what happened when."""
 
+    @_builtins.property
+    def first_reading(self) -> Global___Reading:
+        """That a person read it, first; absent before."""
+
+    @_builtins.property
+    def recall(self) -> Global___RecallProgress:
+        """Where the recall that names it stands; absent without one."""
+
     def __init__(
         self,
         *,
@@ -392,10 +539,14 @@ class Envelope(_message.Message):
         state: Global___DeliveryState.ValueType = ...,
         times: Global___DeliveryTimes | None = ...,
         definition: _builtins.str = ...,
+        reason: _receipt_pb2.ReturnReason.ValueType = ...,
+        answer: _builtins.str = ...,
+        first_reading: Global___Reading | None = ...,
+        recall: Global___RecallProgress | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["in_number", b"in_number", "recipient", b"recipient", "registered_at", b"registered_at", "registry_number", b"registry_number", "times", b"times"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_reading", b"first_reading", "in_number", b"in_number", "recall", b"recall", "recipient", b"recipient", "registered_at", b"registered_at", "registry_number", b"registry_number", "times", b"times"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["classification", b"classification", "definition", b"definition", "delivery", b"delivery", "in_number", b"in_number", "letter", b"letter", "manifest_sha256", b"manifest_sha256", "priority", b"priority", "recipient", b"recipient", "recipient_office", b"recipient_office", "registered_at", b"registered_at", "registry_number", b"registry_number", "sender_office", b"sender_office", "state", b"state", "submission_acceptance_sha256", b"submission_acceptance_sha256", "times", b"times"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "classification", b"classification", "definition", b"definition", "delivery", b"delivery", "first_reading", b"first_reading", "in_number", b"in_number", "letter", b"letter", "manifest_sha256", b"manifest_sha256", "priority", b"priority", "reason", b"reason", "recall", b"recall", "recipient", b"recipient", "recipient_office", b"recipient_office", "registered_at", b"registered_at", "registry_number", b"registry_number", "sender_office", b"sender_office", "state", b"state", "submission_acceptance_sha256", b"submission_acceptance_sha256", "times", b"times"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -409,6 +560,7 @@ class Delivery(_message.Message):
 
     ENVELOPE_FIELD_NUMBER: _builtins.int
     CONTENT_FIELD_NUMBER: _builtins.int
+    RECALL_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def envelope(self) -> Global___Envelope:
         """Always."""
@@ -417,15 +569,22 @@ class Delivery(_message.Message):
     def content(self) -> Global___Content:
         """Only once it is accepted."""
 
+    @_builtins.property
+    def recall(self) -> Global___SignedRecall:
+        """The recall that names it, once it is accepted: what AnswerRecall answers. Its reason is the sender's text, which
+        nobody reads who signed for nothing.
+        """
+
     def __init__(
         self,
         *,
         envelope: Global___Envelope | None = ...,
         content: Global___Content | None = ...,
+        recall: Global___SignedRecall | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "envelope", b"envelope"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "envelope", b"envelope", "recall", b"recall"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "envelope", b"envelope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "envelope", b"envelope", "recall", b"recall"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,7 +27,7 @@ from dabir.common.v1 import statement_pb2 as dabir_dot_common_dot_v1_dot_stateme
 from dabir.intake.v1 import letter_pb2 as dabir_dot_intake_dot_v1_dot_letter__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'dabir/intake/v1/recipient_service.proto\x12\x0f\x64\x61\x62ir.intake.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x64\x61\x62ir/common/v1/statement.proto\x1a\x1c\x64\x61\x62ir/intake/v1/letter.proto\"\xa4\x01\n\x15ListDeliveriesRequest\x12\x18\n\x06office\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xa0\x01\x12\x37\n\x05state\x18\x02 \x01(\x0e\x32\x1e.dabir.intake.v1.DeliveryStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1a\n\tpage_size\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"`\n\x16ListDeliveriesResponse\x12-\n\ndeliveries\x18\x01 \x03(\x0b\x32\x19.dabir.intake.v1.Envelope\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"+\n\x12GetDeliveryRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18`\"B\n\x13GetDeliveryResponse\x12+\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x19.dabir.intake.v1.Delivery\"l\n\x15\x41\x63\x63\x65ptDeliveryRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18`\x12\x1c\n\x07receipt\x18\x02 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x02\x18\x80\x80\x04\x12\x1e\n\tsignature\x18\x03 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80\x02\"t\n\x16\x41\x63\x63\x65ptDeliveryResponse\x12+\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x19.dabir.intake.v1.Delivery\x12-\n\tstatement\x18\x02 \x01(\x0b\x32\x1a.dabir.common.v1.Statement\"l\n\x15RefuseDeliveryRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18`\x12\x1c\n\x07receipt\x18\x02 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x02\x18\x80\x80\x04\x12\x1e\n\tsignature\x18\x03 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80\x02\"t\n\x16RefuseDeliveryResponse\x12+\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x19.dabir.intake.v1.Delivery\x12-\n\tstatement\x18\x02 \x01(\x0b\x32\x1a.dabir.common.v1.Statement2\x95\x03\n\x10RecipientService\x12\x61\n\x0eListDeliveries\x12&.dabir.intake.v1.ListDeliveriesRequest\x1a\'.dabir.intake.v1.ListDeliveriesResponse\x12X\n\x0bGetDelivery\x12#.dabir.intake.v1.GetDeliveryRequest\x1a$.dabir.intake.v1.GetDeliveryResponse\x12\x61\n\x0e\x41\x63\x63\x65ptDelivery\x12&.dabir.intake.v1.AcceptDeliveryRequest\x1a\'.dabir.intake.v1.AcceptDeliveryResponse\x12\x61\n\x0eRefuseDelivery\x12&.dabir.intake.v1.RefuseDeliveryRequest\x1a\'.dabir.intake.v1.RefuseDeliveryResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'dabir/intake/v1/recipient_service.proto\x12\x0f\x64\x61\x62ir.intake.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x64\x61\x62ir/common/v1/statement.proto\x1a\x1c\x64\x61\x62ir/intake/v1/letter.proto\"\xa4\x01\n\x15ListDeliveriesRequest\x12\x18\n\x06office\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xa0\x01\x12\x37\n\x05state\x18\x02 \x01(\x0e\x32\x1e.dabir.intake.v1.DeliveryStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1a\n\tpage_size\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"`\n\x16ListDeliveriesResponse\x12-\n\ndeliveries\x18\x01 \x03(\x0b\x32\x19.dabir.intake.v1.Envelope\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"+\n\x12GetDeliveryRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18`\"B\n\x13GetDeliveryResponse\x12+\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x19.dabir.intake.v1.Delivery\"l\n\x15\x41\x63\x63\x65ptDeliveryRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18`\x12\x1c\n\x07receipt\x18\x02 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x02\x18\x80\x80\x04\x12\x1e\n\tsignature\x18\x03 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80\x02\"t\n\x16\x41\x63\x63\x65ptDeliveryResponse\x12+\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x19.dabir.intake.v1.Delivery\x12-\n\tstatement\x18\x02 \x01(\x0b\x32\x1a.dabir.common.v1.Statement\"l\n\x15RefuseDeliveryRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18`\x12\x1c\n\x07receipt\x18\x02 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x02\x18\x80\x80\x04\x12\x1e\n\tsignature\x18\x03 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80\x02\"t\n\x16RefuseDeliveryResponse\x12+\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x19.dabir.intake.v1.Delivery\x12-\n\tstatement\x18\x02 \x01(\x0b\x32\x1a.dabir.common.v1.Statement\"d\n\x0fMarkReadRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18`\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\x08position\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\"A\n\x10MarkReadResponse\x12-\n\tstatement\x18\x01 \x01(\x0b\x32\x1a.dabir.common.v1.Statement\"l\n\x15ReturnDeliveryRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18`\x12\x1c\n\x07receipt\x18\x02 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x02\x18\x80\x80\x04\x12\x1e\n\tsignature\x18\x03 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80\x02\"t\n\x16ReturnDeliveryResponse\x12+\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x19.dabir.intake.v1.Delivery\x12-\n\tstatement\x18\x02 \x01(\x0b\x32\x1a.dabir.common.v1.Statement\"j\n\x13\x41nswerRecallRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18`\x12\x1c\n\x07receipt\x18\x02 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x02\x18\x80\x80\x04\x12\x1e\n\tsignature\x18\x03 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80\x02\"r\n\x14\x41nswerRecallResponse\x12+\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x19.dabir.intake.v1.Delivery\x12-\n\tstatement\x18\x02 \x01(\x0b\x32\x1a.dabir.common.v1.Statement2\x95\x03\n\x10RecipientService\x12\x61\n\x0eListDeliveries\x12&.dabir.intake.v1.ListDeliveriesRequest\x1a\'.dabir.intake.v1.ListDeliveriesResponse\x12X\n\x0bGetDelivery\x12#.dabir.intake.v1.GetDeliveryRequest\x1a$.dabir.intake.v1.GetDeliveryResponse\x12\x61\n\x0e\x41\x63\x63\x65ptDelivery\x12&.dabir.intake.v1.AcceptDeliveryRequest\x1a\'.dabir.intake.v1.AcceptDeliveryResponse\x12\x61\n\x0eRefuseDelivery\x12&.dabir.intake.v1.RefuseDeliveryRequest\x1a\'.dabir.intake.v1.RefuseDeliveryResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,6 +56,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REFUSEDELIVERYREQUEST'].fields_by_name['receipt']._serialized_options = b'\272H\010z\006\020\002\030\200\200\004'
   _globals['_REFUSEDELIVERYREQUEST'].fields_by_name['signature']._loaded_options = None
   _globals['_REFUSEDELIVERYREQUEST'].fields_by_name['signature']._serialized_options = b'\272H\010z\006\020\001\030\200\200\002'
+  _globals['_MARKREADREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_MARKREADREQUEST'].fields_by_name['name']._serialized_options = b'\272H\004r\002\030`'
+  _globals['_MARKREADREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_MARKREADREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_MARKREADREQUEST'].fields_by_name['position']._loaded_options = None
+  _globals['_MARKREADREQUEST'].fields_by_name['position']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
+  _globals['_RETURNDELIVERYREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_RETURNDELIVERYREQUEST'].fields_by_name['name']._serialized_options = b'\272H\004r\002\030`'
+  _globals['_RETURNDELIVERYREQUEST'].fields_by_name['receipt']._loaded_options = None
+  _globals['_RETURNDELIVERYREQUEST'].fields_by_name['receipt']._serialized_options = b'\272H\010z\006\020\002\030\200\200\004'
+  _globals['_RETURNDELIVERYREQUEST'].fields_by_name['signature']._loaded_options = None
+  _globals['_RETURNDELIVERYREQUEST'].fields_by_name['signature']._serialized_options = b'\272H\010z\006\020\001\030\200\200\002'
+  _globals['_ANSWERRECALLREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_ANSWERRECALLREQUEST'].fields_by_name['name']._serialized_options = b'\272H\004r\002\030`'
+  _globals['_ANSWERRECALLREQUEST'].fields_by_name['receipt']._loaded_options = None
+  _globals['_ANSWERRECALLREQUEST'].fields_by_name['receipt']._serialized_options = b'\272H\010z\006\020\002\030\200\200\004'
+  _globals['_ANSWERRECALLREQUEST'].fields_by_name['signature']._loaded_options = None
+  _globals['_ANSWERRECALLREQUEST'].fields_by_name['signature']._serialized_options = b'\272H\010z\006\020\001\030\200\200\002'
   _globals['_LISTDELIVERIESREQUEST']._serialized_start=153
   _globals['_LISTDELIVERIESREQUEST']._serialized_end=317
   _globals['_LISTDELIVERIESRESPONSE']._serialized_start=319
@@ -72,6 +90,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REFUSEDELIVERYREQUEST']._serialized_end=866
   _globals['_REFUSEDELIVERYRESPONSE']._serialized_start=868
   _globals['_REFUSEDELIVERYRESPONSE']._serialized_end=984
-  _globals['_RECIPIENTSERVICE']._serialized_start=987
-  _globals['_RECIPIENTSERVICE']._serialized_end=1392
+  _globals['_MARKREADREQUEST']._serialized_start=986
+  _globals['_MARKREADREQUEST']._serialized_end=1086
+  _globals['_MARKREADRESPONSE']._serialized_start=1088
+  _globals['_MARKREADRESPONSE']._serialized_end=1153
+  _globals['_RETURNDELIVERYREQUEST']._serialized_start=1155
+  _globals['_RETURNDELIVERYREQUEST']._serialized_end=1263
+  _globals['_RETURNDELIVERYRESPONSE']._serialized_start=1265
+  _globals['_RETURNDELIVERYRESPONSE']._serialized_end=1381
+  _globals['_ANSWERRECALLREQUEST']._serialized_start=1383
+  _globals['_ANSWERRECALLREQUEST']._serialized_end=1489
+  _globals['_ANSWERRECALLRESPONSE']._serialized_start=1491
+  _globals['_ANSWERRECALLRESPONSE']._serialized_end=1605
+  _globals['_RECIPIENTSERVICE']._serialized_start=1608
+  _globals['_RECIPIENTSERVICE']._serialized_end=2013
 # @@protoc_insertion_point(module_scope)

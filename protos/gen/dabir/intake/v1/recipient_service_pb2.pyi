@@ -247,3 +247,183 @@ class RefuseDeliveryResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RefuseDeliveryResponse: _TypeAlias = RefuseDeliveryResponse  # noqa: Y015
+
+@_typing.final
+class MarkReadRequest(_message.Message):
+    """Says that a person read a delivery."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`letters/{uuid}/deliveries/{n}`."""
+    request_id: _builtins.str
+    """UUIDv4 chosen by the caller."""
+    position: _builtins.str
+    """Who read, by position; 1 to 200 characters, one line."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        position: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "position", b"position", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MarkReadRequest: _TypeAlias = MarkReadRequest  # noqa: Y015
+
+@_typing.final
+class MarkReadResponse(_message.Message):
+    """It is stated."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def statement(self) -> _statement_pb2.Statement:
+        """ContentAccessTracking with the position."""
+
+    def __init__(
+        self,
+        *,
+        statement: _statement_pb2.Statement | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["statement", b"statement"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["statement", b"statement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MarkReadResponse: _TypeAlias = MarkReadResponse  # noqa: Y015
+
+@_typing.final
+class ReturnDeliveryRequest(_message.Message):
+    """Sends a delivery back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`letters/{uuid}/deliveries/{n}`."""
+    receipt: _builtins.bytes
+    """The receipt's bytes with VERDICT_RETURNED and a reason that the definition permits, strict JSON, at most 64 KiB. Its
+    `documents` say what was downloaded of the documents granted, each with the manifest's digest; none: nothing was.
+    """
+    signature: _builtins.bytes
+    """By the body's seal: CAdES-B detached, at most 32 KiB."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        receipt: _builtins.bytes = ...,
+        signature: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "receipt", b"receipt", "signature", b"signature"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReturnDeliveryRequest: _TypeAlias = ReturnDeliveryRequest  # noqa: Y015
+
+@_typing.final
+class ReturnDeliveryResponse(_message.Message):
+    """The outcome."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DELIVERY_FIELD_NUMBER: _builtins.int
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def delivery(self) -> _letter_pb2.Delivery:
+        """As it stands: RETURNED, or what it had become before."""
+
+    @_builtins.property
+    def statement(self) -> _statement_pb2.Statement:
+        """The statement of how it ended, by this call or by an earlier one."""
+
+    def __init__(
+        self,
+        *,
+        delivery: _letter_pb2.Delivery | None = ...,
+        statement: _statement_pb2.Statement | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delivery", b"delivery", "statement", b"statement"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivery", b"delivery", "statement", b"statement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReturnDeliveryResponse: _TypeAlias = ReturnDeliveryResponse  # noqa: Y015
+
+@_typing.final
+class AnswerRecallRequest(_message.Message):
+    """Answers a recall."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`letters/{uuid}/deliveries/{n}`."""
+    receipt: _builtins.bytes
+    """The receipt's bytes with VERDICT_RECALL_GRANTED or VERDICT_RECALL_REFUSED and the recall's SHA-256, strict JSON, at
+    most 64 KiB.
+    """
+    signature: _builtins.bytes
+    """By the body's seal: CAdES-B detached, at most 32 KiB."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        receipt: _builtins.bytes = ...,
+        signature: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "receipt", b"receipt", "signature", b"signature"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerRecallRequest: _TypeAlias = AnswerRecallRequest  # noqa: Y015
+
+@_typing.final
+class AnswerRecallResponse(_message.Message):
+    """The outcome."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DELIVERY_FIELD_NUMBER: _builtins.int
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def delivery(self) -> _letter_pb2.Delivery:
+        """As it stands: WITHDRAWN with a granted recall, ACCEPTED with a refused one, or what it had become before."""
+
+    @_builtins.property
+    def statement(self) -> _statement_pb2.Statement:
+        """The statement of the recall's answer, by this call or by an earlier one; if the delivery ended otherwise before it
+        was answered, the statement of that.
+        """
+
+    def __init__(
+        self,
+        *,
+        delivery: _letter_pb2.Delivery | None = ...,
+        statement: _statement_pb2.Statement | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delivery", b"delivery", "statement", b"statement"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivery", b"delivery", "statement", b"statement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerRecallResponse: _TypeAlias = AnswerRecallResponse  # noqa: Y015

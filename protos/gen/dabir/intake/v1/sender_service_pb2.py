@@ -28,7 +28,7 @@ from dabir.intake.v1 import definition_pb2 as dabir_dot_intake_dot_v1_dot_defini
 from dabir.intake.v1 import letter_pb2 as dabir_dot_intake_dot_v1_dot_letter__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$dabir/intake/v1/sender_service.proto\x12\x0f\x64\x61\x62ir.intake.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x64\x61\x62ir/common/v1/statement.proto\x1a dabir/intake/v1/definition.proto\x1a\x1c\x64\x61\x62ir/intake/v1/letter.proto\"\x85\x01\n\x13SubmitLetterRequest\x12\x1d\n\x08manifest\x18\x01 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x02\x18\x80\x80\x10\x12(\n\nsignatures\x18\x02 \x03(\x0c\x42\x14\xbaH\x11\x92\x01\x0e\x08\x01\x10\x08\"\x08z\x06\x10\x01\x18\x80\x80\x02\x12%\n\tdocuments\x18\x03 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x08\x01\x10\x64\x18\x01\"\x04r\x02\x18@\"z\n\x14SubmitLetterResponse\x12\'\n\x06letter\x18\x01 \x01(\x0b\x32\x17.dabir.intake.v1.Letter\x12\x39\n\x15submission_acceptance\x18\x02 \x01(\x0b\x32\x1a.dabir.common.v1.Statement\")\n\x10GetLetterRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\xb0\x01\n\x11GetLetterResponse\x12\'\n\x06letter\x18\x01 \x01(\x0b\x32\x17.dabir.intake.v1.Letter\x12\x10\n\x08manifest\x18\x02 \x01(\x0c\x12\x12\n\nsignatures\x18\x03 \x03(\x0c\x12\x11\n\tdocuments\x18\x04 \x03(\t\x12\x39\n\x15submission_acceptance\x18\x05 \x01(\x0b\x32\x1a.dabir.common.v1.Statement\"\x9f\x01\n\x12ListLettersRequest\x12\x18\n\x06office\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xa0\x01\x12\x35\n\x05state\x18\x02 \x01(\x0e\x32\x1c.dabir.intake.v1.LetterStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1a\n\tpage_size\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"X\n\x13ListLettersResponse\x12(\n\x07letters\x18\x01 \x03(\x0b\x32\x17.dabir.intake.v1.Letter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"n\n\x19ListSentDeliveriesRequest\x12\x17\n\x06parent\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"h\n\x1aListSentDeliveriesResponse\x12\x31\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1d.dabir.intake.v1.SentDelivery\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\".\n\x11GetReceiptRequest\x12\x19\n\x08\x64\x65livery\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18`\"F\n\x12GetReceiptResponse\x12\x30\n\x08receipts\x18\x01 \x03(\x0b\x32\x1e.dabir.intake.v1.SignedReceipt\"_\n\x14GetDefinitionRequest\x12G\n\x04name\x18\x01 \x01(\tB9\xbaH6r422^definitions/[a-z][a-z0-9-]{1,62}/[1-9][0-9]{0,5}$\"f\n\x15GetDefinitionResponse\x12/\n\ndefinition\x18\x01 \x01(\x0b\x32\x1b.dabir.intake.v1.Definition\x12\x0e\n\x06sha256\x18\x02 \x01(\x0c\x12\x0c\n\x04\x66ile\x18\x03 \x01(\x0c\x32\xc0\x04\n\rSenderService\x12[\n\x0cSubmitLetter\x12$.dabir.intake.v1.SubmitLetterRequest\x1a%.dabir.intake.v1.SubmitLetterResponse\x12R\n\tGetLetter\x12!.dabir.intake.v1.GetLetterRequest\x1a\".dabir.intake.v1.GetLetterResponse\x12X\n\x0bListLetters\x12#.dabir.intake.v1.ListLettersRequest\x1a$.dabir.intake.v1.ListLettersResponse\x12m\n\x12ListSentDeliveries\x12*.dabir.intake.v1.ListSentDeliveriesRequest\x1a+.dabir.intake.v1.ListSentDeliveriesResponse\x12U\n\nGetReceipt\x12\".dabir.intake.v1.GetReceiptRequest\x1a#.dabir.intake.v1.GetReceiptResponse\x12^\n\rGetDefinition\x12%.dabir.intake.v1.GetDefinitionRequest\x1a&.dabir.intake.v1.GetDefinitionResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$dabir/intake/v1/sender_service.proto\x12\x0f\x64\x61\x62ir.intake.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x64\x61\x62ir/common/v1/statement.proto\x1a dabir/intake/v1/definition.proto\x1a\x1c\x64\x61\x62ir/intake/v1/letter.proto\"\x85\x01\n\x13SubmitLetterRequest\x12\x1d\n\x08manifest\x18\x01 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x02\x18\x80\x80\x10\x12(\n\nsignatures\x18\x02 \x03(\x0c\x42\x14\xbaH\x11\x92\x01\x0e\x08\x01\x10\x08\"\x08z\x06\x10\x01\x18\x80\x80\x02\x12%\n\tdocuments\x18\x03 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x08\x01\x10\x64\x18\x01\"\x04r\x02\x18@\"z\n\x14SubmitLetterResponse\x12\'\n\x06letter\x18\x01 \x01(\x0b\x32\x17.dabir.intake.v1.Letter\x12\x39\n\x15submission_acceptance\x18\x02 \x01(\x0b\x32\x1a.dabir.common.v1.Statement\"k\n\x13RecallLetterRequest\x12\x17\n\x06letter\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1b\n\x06recall\x18\x02 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x02\x18\x80\x80\x04\x12\x1e\n\tsignature\x18\x03 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80\x02\"E\n\x14RecallLetterResponse\x12-\n\tstatement\x18\x01 \x01(\x0b\x32\x1a.dabir.common.v1.Statement\")\n\x10GetLetterRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\xe0\x01\n\x11GetLetterResponse\x12\'\n\x06letter\x18\x01 \x01(\x0b\x32\x17.dabir.intake.v1.Letter\x12\x10\n\x08manifest\x18\x02 \x01(\x0c\x12\x12\n\nsignatures\x18\x03 \x03(\x0c\x12\x11\n\tdocuments\x18\x04 \x03(\t\x12\x39\n\x15submission_acceptance\x18\x05 \x01(\x0b\x32\x1a.dabir.common.v1.Statement\x12.\n\x07recalls\x18\x06 \x03(\x0b\x32\x1d.dabir.intake.v1.SignedRecall\"\x9f\x01\n\x12ListLettersRequest\x12\x18\n\x06office\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xa0\x01\x12\x35\n\x05state\x18\x02 \x01(\x0e\x32\x1c.dabir.intake.v1.LetterStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1a\n\tpage_size\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"X\n\x13ListLettersResponse\x12(\n\x07letters\x18\x01 \x03(\x0b\x32\x17.dabir.intake.v1.Letter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"n\n\x19ListSentDeliveriesRequest\x12\x17\n\x06parent\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"h\n\x1aListSentDeliveriesResponse\x12\x31\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1d.dabir.intake.v1.SentDelivery\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\".\n\x11GetReceiptRequest\x12\x19\n\x08\x64\x65livery\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18`\"F\n\x12GetReceiptResponse\x12\x30\n\x08receipts\x18\x01 \x03(\x0b\x32\x1e.dabir.intake.v1.SignedReceipt\"_\n\x14GetDefinitionRequest\x12G\n\x04name\x18\x01 \x01(\tB9\xbaH6r422^definitions/[a-z][a-z0-9-]{1,62}/[1-9][0-9]{0,5}$\"f\n\x15GetDefinitionResponse\x12/\n\ndefinition\x18\x01 \x01(\x0b\x32\x1b.dabir.intake.v1.Definition\x12\x0e\n\x06sha256\x18\x02 \x01(\x0c\x12\x0c\n\x04\x66ile\x18\x03 \x01(\x0c\x32\xc0\x04\n\rSenderService\x12[\n\x0cSubmitLetter\x12$.dabir.intake.v1.SubmitLetterRequest\x1a%.dabir.intake.v1.SubmitLetterResponse\x12R\n\tGetLetter\x12!.dabir.intake.v1.GetLetterRequest\x1a\".dabir.intake.v1.GetLetterResponse\x12X\n\x0bListLetters\x12#.dabir.intake.v1.ListLettersRequest\x1a$.dabir.intake.v1.ListLettersResponse\x12m\n\x12ListSentDeliveries\x12*.dabir.intake.v1.ListSentDeliveriesRequest\x1a+.dabir.intake.v1.ListSentDeliveriesResponse\x12U\n\nGetReceipt\x12\".dabir.intake.v1.GetReceiptRequest\x1a#.dabir.intake.v1.GetReceiptResponse\x12^\n\rGetDefinition\x12%.dabir.intake.v1.GetDefinitionRequest\x1a&.dabir.intake.v1.GetDefinitionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,6 +41,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBMITLETTERREQUEST'].fields_by_name['signatures']._serialized_options = b'\272H\021\222\001\016\010\001\020\010\"\010z\006\020\001\030\200\200\002'
   _globals['_SUBMITLETTERREQUEST'].fields_by_name['documents']._loaded_options = None
   _globals['_SUBMITLETTERREQUEST'].fields_by_name['documents']._serialized_options = b'\272H\017\222\001\014\010\001\020d\030\001\"\004r\002\030@'
+  _globals['_RECALLLETTERREQUEST'].fields_by_name['letter']._loaded_options = None
+  _globals['_RECALLLETTERREQUEST'].fields_by_name['letter']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_RECALLLETTERREQUEST'].fields_by_name['recall']._loaded_options = None
+  _globals['_RECALLLETTERREQUEST'].fields_by_name['recall']._serialized_options = b'\272H\010z\006\020\002\030\200\200\004'
+  _globals['_RECALLLETTERREQUEST'].fields_by_name['signature']._loaded_options = None
+  _globals['_RECALLLETTERREQUEST'].fields_by_name['signature']._serialized_options = b'\272H\010z\006\020\001\030\200\200\002'
   _globals['_GETLETTERREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_GETLETTERREQUEST'].fields_by_name['name']._serialized_options = b'\272H\004r\002\030@'
   _globals['_LISTLETTERSREQUEST'].fields_by_name['office']._loaded_options = None
@@ -65,26 +71,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBMITLETTERREQUEST']._serialized_end=317
   _globals['_SUBMITLETTERRESPONSE']._serialized_start=319
   _globals['_SUBMITLETTERRESPONSE']._serialized_end=441
-  _globals['_GETLETTERREQUEST']._serialized_start=443
-  _globals['_GETLETTERREQUEST']._serialized_end=484
-  _globals['_GETLETTERRESPONSE']._serialized_start=487
-  _globals['_GETLETTERRESPONSE']._serialized_end=663
-  _globals['_LISTLETTERSREQUEST']._serialized_start=666
-  _globals['_LISTLETTERSREQUEST']._serialized_end=825
-  _globals['_LISTLETTERSRESPONSE']._serialized_start=827
-  _globals['_LISTLETTERSRESPONSE']._serialized_end=915
-  _globals['_LISTSENTDELIVERIESREQUEST']._serialized_start=917
-  _globals['_LISTSENTDELIVERIESREQUEST']._serialized_end=1027
-  _globals['_LISTSENTDELIVERIESRESPONSE']._serialized_start=1029
-  _globals['_LISTSENTDELIVERIESRESPONSE']._serialized_end=1133
-  _globals['_GETRECEIPTREQUEST']._serialized_start=1135
-  _globals['_GETRECEIPTREQUEST']._serialized_end=1181
-  _globals['_GETRECEIPTRESPONSE']._serialized_start=1183
-  _globals['_GETRECEIPTRESPONSE']._serialized_end=1253
-  _globals['_GETDEFINITIONREQUEST']._serialized_start=1255
-  _globals['_GETDEFINITIONREQUEST']._serialized_end=1350
-  _globals['_GETDEFINITIONRESPONSE']._serialized_start=1352
-  _globals['_GETDEFINITIONRESPONSE']._serialized_end=1454
-  _globals['_SENDERSERVICE']._serialized_start=1457
-  _globals['_SENDERSERVICE']._serialized_end=2033
+  _globals['_RECALLLETTERREQUEST']._serialized_start=443
+  _globals['_RECALLLETTERREQUEST']._serialized_end=550
+  _globals['_RECALLLETTERRESPONSE']._serialized_start=552
+  _globals['_RECALLLETTERRESPONSE']._serialized_end=621
+  _globals['_GETLETTERREQUEST']._serialized_start=623
+  _globals['_GETLETTERREQUEST']._serialized_end=664
+  _globals['_GETLETTERRESPONSE']._serialized_start=667
+  _globals['_GETLETTERRESPONSE']._serialized_end=891
+  _globals['_LISTLETTERSREQUEST']._serialized_start=894
+  _globals['_LISTLETTERSREQUEST']._serialized_end=1053
+  _globals['_LISTLETTERSRESPONSE']._serialized_start=1055
+  _globals['_LISTLETTERSRESPONSE']._serialized_end=1143
+  _globals['_LISTSENTDELIVERIESREQUEST']._serialized_start=1145
+  _globals['_LISTSENTDELIVERIESREQUEST']._serialized_end=1255
+  _globals['_LISTSENTDELIVERIESRESPONSE']._serialized_start=1257
+  _globals['_LISTSENTDELIVERIESRESPONSE']._serialized_end=1361
+  _globals['_GETRECEIPTREQUEST']._serialized_start=1363
+  _globals['_GETRECEIPTREQUEST']._serialized_end=1409
+  _globals['_GETRECEIPTRESPONSE']._serialized_start=1411
+  _globals['_GETRECEIPTRESPONSE']._serialized_end=1481
+  _globals['_GETDEFINITIONREQUEST']._serialized_start=1483
+  _globals['_GETDEFINITIONREQUEST']._serialized_end=1578
+  _globals['_GETDEFINITIONRESPONSE']._serialized_start=1580
+  _globals['_GETDEFINITIONRESPONSE']._serialized_end=1682
+  _globals['_SENDERSERVICE']._serialized_start=1685
+  _globals['_SENDERSERVICE']._serialized_end=2261
 # @@protoc_insertion_point(module_scope)

@@ -86,6 +86,60 @@ class SubmitLetterResponse(_message.Message):
 Global___SubmitLetterResponse: _TypeAlias = SubmitLetterResponse  # noqa: Y015
 
 @_typing.final
+class RecallLetterRequest(_message.Message):
+    """Recalls a letter."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LETTER_FIELD_NUMBER: _builtins.int
+    RECALL_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    letter: _builtins.str
+    """`letters/{uuid}`."""
+    recall: _builtins.bytes
+    """The recall's bytes, `dabir.recall.v1`, strict JSON, at most 64 KiB. It names deliveries, or none for all."""
+    signature: _builtins.bytes
+    """By the body's seal: CAdES-B detached, at most 32 KiB."""
+    def __init__(
+        self,
+        *,
+        letter: _builtins.str = ...,
+        recall: _builtins.bytes = ...,
+        signature: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["letter", b"letter", "recall", b"recall", "signature", b"signature"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecallLetterRequest: _TypeAlias = RecallLetterRequest  # noqa: Y015
+
+@_typing.final
+class RecallLetterResponse(_message.Message):
+    """The recall is registered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def statement(self) -> _statement_pb2.Statement:
+        """The signed statement of it, in the letter's chain."""
+
+    def __init__(
+        self,
+        *,
+        statement: _statement_pb2.Statement | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["statement", b"statement"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["statement", b"statement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecallLetterResponse: _TypeAlias = RecallLetterResponse  # noqa: Y015
+
+@_typing.final
 class GetLetterRequest(_message.Message):
     """Asks for a letter."""
 
@@ -118,6 +172,7 @@ class GetLetterResponse(_message.Message):
     SIGNATURES_FIELD_NUMBER: _builtins.int
     DOCUMENTS_FIELD_NUMBER: _builtins.int
     SUBMISSION_ACCEPTANCE_FIELD_NUMBER: _builtins.int
+    RECALLS_FIELD_NUMBER: _builtins.int
     manifest: _builtins.bytes
     """The signed bytes."""
     @_builtins.property
@@ -136,6 +191,10 @@ class GetLetterResponse(_message.Message):
     def submission_acceptance(self) -> _statement_pb2.Statement:
         """The signed statement of its registration."""
 
+    @_builtins.property
+    def recalls(self) -> _containers.RepeatedCompositeFieldContainer[_letter_pb2.SignedRecall]:
+        """Its recalls, oldest first. A delivery stands in at most one."""
+
     def __init__(
         self,
         *,
@@ -144,10 +203,11 @@ class GetLetterResponse(_message.Message):
         signatures: _abc.Iterable[_builtins.bytes] | None = ...,
         documents: _abc.Iterable[_builtins.str] | None = ...,
         submission_acceptance: _statement_pb2.Statement | None = ...,
+        recalls: _abc.Iterable[_letter_pb2.SignedRecall] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["letter", b"letter", "submission_acceptance", b"submission_acceptance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents", "letter", b"letter", "manifest", b"manifest", "signatures", b"signatures", "submission_acceptance", b"submission_acceptance"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents", "letter", b"letter", "manifest", b"manifest", "recalls", b"recalls", "signatures", b"signatures", "submission_acceptance", b"submission_acceptance"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
