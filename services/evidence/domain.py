@@ -11,6 +11,8 @@ from services.runtime.errors import Aborted, FieldViolation, InvalidArgument
 
 PAGE_SIZE_DEFAULT = 100
 PAGE_SIZE_MAX = 500
+PAGE_MAX_BYTES = 2 * 1024 * 1024
+"""Of the statements in one answer, unless it is a single one: a letter to 500 offices has long ones."""
 BATCH_DEFAULT = 100
 MAX_POSITION = 2**63 - 1
 """The end of PostgreSQL's bigint."""
@@ -61,6 +63,16 @@ def page(caller_body: str, parent: str, page_size: int, token: str) -> Page:
     if token:
         after = page_token.decode(token, _read_position, caller_body, "ListStatements", parent)
     return Page(parent, txn_of(parent) if parent else "", after, size)
+
+
+def fitting(sizes_bytes: Sequence[int], count: int) -> int:
+    """How many of these statements one answer holds: at most `count`, and at least one."""
+    room_bytes = PAGE_MAX_BYTES
+    for place, size_bytes in enumerate(sizes_bytes[:count]):
+        room_bytes -= size_bytes
+        if room_bytes < 0 and place > 0:
+            return place
+    return min(count, len(sizes_bytes))
 
 
 def txn_of(parent: str) -> str:

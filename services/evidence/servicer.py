@@ -18,14 +18,14 @@ class EvidenceServicer(EvidenceServiceServicer):
     async def ListStatements(  # noqa: N802 - the RPC's name
         self, request: pb.ListStatementsRequest, context: object
     ) -> pb.ListStatementsResponse:
-        body = caller().body
+        body, clearance = caller().body, caller().clearance
         page = domain.page(body, request.parent, request.page_size, request.page_token)
         async with self._pool.connection() as connection:
             found = await store.list_statements(
-                connection, body, parent=page.parent, txn=page.txn, after=page.after, limit=page.size + 1
+                connection, body, clearance, parent=page.parent, txn=page.txn, after=page.after, limit=page.size + 1
             )
-        shown = found[: page.size]
-        more = len(found) > page.size
+        shown = found[: domain.fitting([len(one.jws) for one in found], page.size)]
+        more = len(found) > len(shown)
         token = domain.token_after(body, request.parent, shown[-1].position) if more else ""
         return pb.ListStatementsResponse(statements=shown, next_page_token=token)
 

@@ -64,31 +64,36 @@ async def number_statements(connection: Connection, limit: int) -> int:
 _LIST_OF_TXN = """
 SELECT id, position, subject, event, jws, salt FROM ledger.statement
 WHERE position > %(after)s AND txn = %(txn)s AND %(caller_body)s IN (sender_body, recipient_body)
-    AND (subject = %(parent)s OR txn = %(parent)s)
+    AND classification <= %(clearance)s AND (subject = %(parent)s OR txn = %(parent)s)
 ORDER BY position LIMIT %(limit)s
 """
-# Two walks along an index each; OR would read the whole ledger.
+# For each classification that the caller may see two walks along an index, each no longer than the page: OR would read
+# the whole ledger, and a walk over all classifications whatever the caller may not see.
 _LIST_OF_BODY = """
 SELECT id, position, subject, event, jws, salt FROM (
-    (SELECT * FROM ledger.statement WHERE position > %(after)s AND sender_body = %(caller_body)s
-        ORDER BY position LIMIT %(limit)s)
-    UNION ALL
-    (SELECT * FROM ledger.statement WHERE position > %(after)s AND recipient_body = %(caller_body)s
-        AND sender_body IS DISTINCT FROM %(caller_body)s ORDER BY position LIMIT %(limit)s)
-) AS either ORDER BY position LIMIT %(limit)s
+    SELECT found.position FROM generate_series(1, %(clearance)s) AS class (n) CROSS JOIN LATERAL (
+        (SELECT position FROM ledger.statement WHERE position > %(after)s AND sender_body = %(caller_body)s
+            AND classification = class.n ORDER BY position LIMIT %(limit)s)
+        UNION ALL
+        (SELECT position FROM ledger.statement WHERE position > %(after)s AND recipient_body = %(caller_body)s
+            AND classification = class.n AND sender_body IS DISTINCT FROM %(caller_body)s
+            ORDER BY position LIMIT %(limit)s)
+    ) AS found ORDER BY found.position LIMIT %(limit)s
+) AS page JOIN ledger.statement USING (position) ORDER BY position
 """
 
 
 async def list_statements(
-    connection: Connection, caller_body: str, *, parent: str, txn: str, after: int, limit: int
+    connection: Connection, caller_body: str, clearance: int, *, parent: str, txn: str, after: int, limit: int
 ) -> list[Statement]:
-    """Numbered statements after a position that `caller_body` is a party of, by position.
+    """Numbered statements after a position that `caller_body` is a party of and has the clearance for, by position.
 
     `parent` empty: all of them. Else those of `txn` (the letter or body `parent` belongs to) whose subject is `parent`,
     or all of them when `parent` is `txn`.
     """
     query = _LIST_OF_TXN if parent else _LIST_OF_BODY
-    wanted = {"caller_body": caller_body, "parent": parent, "txn": txn, "after": after, "limit": limit}
+    wanted = {"caller_body": caller_body, "clearance": clearance, "parent": parent, "txn": txn}
+    wanted |= {"after": after, "limit": limit}
     rows = await (await connection.execute(query, wanted)).fetchall()
     return [
         Statement(name=f"statements/{jti}", position=position, subject=subject, event=event, jws=jws, salt=salt)

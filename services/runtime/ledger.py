@@ -29,7 +29,8 @@ from dabir.formats.statement import POLICY, Event, digest, sign_statement
 Connection = psycopg.AsyncConnection[Any]
 
 _APPEND = (
-    "SELECT ledger.append(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::text[], %s::integer[], %s::bigint[], %s::bytea[])"
+    "SELECT ledger.append(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::text[], %s::integer[], %s::bigint[], %s::bytea[], "
+    "%s::smallint)"
 )
 
 
@@ -123,13 +124,15 @@ class OpenChains:
         toe: datetime | None = None,
         assurance: str = "mtls",
         previous_of_new_chain: Mapping[str, bytes] | None = None,
+        classification: int | None = None,
     ) -> Statement:
         """State an event: sign it and write it as the next of each of `chains`.
 
         `chains`, in the order of its links: the subject, then, if it takes a number, the series of the book.
         `fields`: what the event carries, without policy, source, assurance and links, which are set here; of several
         events the first carries it. `toe`: when it took effect, `now` when not given. `previous_of_new_chain`: for a
-        delivery's first statement, the digest of its letter's SubmissionAcceptance. The statement's `position` is 0.
+        delivery's first statement, the digest of its letter's SubmissionAcceptance. `classification`: of a letter, with
+        its first statement; its later ones take it over, whoever states them. The statement's `position` is 0.
         Raises FormatError when the event may not carry `fields`, psycopg.errors.InsufficientPrivilege when this service
         may not state it.
         """
@@ -154,7 +157,7 @@ class OpenChains:
         jws, salt = sign_statement(payload, self._ledger.signer), secrets.token_bytes(32)
         row = [uuid.UUID(str(jti)), [uri.value for uri in events], subject, txn, sender_body, recipient_body]
         expected = [list(chains), [end.year for end in ends], [end.count for end in ends], [end.head for end in ends]]
-        await self._connection.execute(_APPEND, (*row, self.now, salt, jws, *expected))
+        await self._connection.execute(_APPEND, (*row, self.now, salt, jws, *expected, classification))
         for chain, end in zip(chains, ends, strict=True):
             taken = end.next_sequence
             self._ends[chain] = _End(end.link_name, end.year, taken, taken + 1, digest(jws))

@@ -142,6 +142,7 @@ async def _write(
         fields=statements.submission_acceptance(letter, its_deliveries, stated),
         sender_body=letter.sender_body,
         recipient_body=None,
+        classification=letter.classification,
     )
     registered = Letter(
         **{field.name: getattr(letter, field.name) for field in dataclasses.fields(letter)},

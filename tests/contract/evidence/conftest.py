@@ -32,9 +32,22 @@ async def evidence(fresh_postgres: Postgres, tmp_path: Path) -> AsyncIterator[Ev
     with psycopg.connect(fresh_postgres.owner_url) as connection:
         connection.execute(FACTS)
     everything = frozenset({Role.SENDER, Role.RECIPIENT, Role.READER})
-    members = {"interior": everything, "bank": everything, "other": everything, "nobody": frozenset[Role]()}
+    half, cleared = everything | {Role.CLEARANCE_CONFIDENTIAL}, everything | {Role.CLEARANCE_HIGHLY_CONFIDENTIAL}
+    members = {
+        "interior": everything,
+        "bank": everything,
+        "other": everything,
+        "nobody": frozenset[Role](),
+        "interior-cleared": cleared,
+        "bank-half-cleared": half,
+        "bank-cleared": cleared,
+        "other-cleared": cleared,
+    }
     listed = Listed(
-        {certificate_sha256(tls_pair(pki, body).chain[0]): (f"bodies/{body}", roles) for body, roles in members.items()}
+        {
+            certificate_sha256(tls_pair(pki, who).chain[0]): (f"bodies/{who.partition('-')[0]}", roles)
+            for who, roles in members.items()
+        }
     )
     seal = pki.seal_pair("intake", tmp_path, events_of("intake"))
     ledger = Ledger(hub=HUB, source="intake", signer=FileSigner(seal.key, seal.certificate))

@@ -57,11 +57,11 @@ class Evidence:
         )
         return grpc.aio.secure_channel(f"localhost:{self._port}", credentials)
 
-    async def letter(self, *, numbered: bool = True) -> str:
+    async def letter(self, *, numbered: bool = True, classification: int | None = None) -> str:
         """Register and consign a letter of interior's to two offices of bank's; three statements."""
         url = self._postgres.database_url("intake")
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-            registered = await register(connection, self._ledger, SENDERS[0])
+            registered = await register(connection, self._ledger, SENDERS[0], classification)
             await consign(connection, self._ledger, registered)
         if numbered:
             await self.number()

@@ -1,7 +1,9 @@
 """EvidenceService through its real stubs."""
 
+import psycopg
 import pytest
 
+from dabir.common.v1.manifest_pb2 import CLASSIFICATION_CONFIDENTIAL, CLASSIFICATION_HIGHLY_CONFIDENTIAL
 from dabir.formats.statement import leaf_entry, verify_statement
 from tests.contract.evidence.harness import Evidence, Follower, listing, refusal
 
@@ -95,3 +97,53 @@ async def test_who_may_call_what(evidence: Evidence) -> None:
         async with Follower(evidence, "one", who=who) as stranger:
             assert (await refusal(stranger.follow()))[0] == "PERMISSION_DENIED", who
             assert (await refusal(stranger.advance(0, 0, lease="x")))[0] == "PERMISSION_DENIED", who
+
+
+@pytest.mark.parametrize(
+    ("classification", "shown_to", "hidden_from"),
+    [
+        (CLASSIFICATION_CONFIDENTIAL, ["interior-cleared", "bank-cleared", "bank-half-cleared"], ["interior", "bank"]),
+        (
+            CLASSIFICATION_HIGHLY_CONFIDENTIAL,
+            ["interior-cleared", "bank-cleared"],
+            ["interior", "bank", "bank-half-cleared"],
+        ),
+    ],
+)
+async def test_a_classified_letter_does_not_exist_without_the_clearance(
+    evidence: Evidence, classification: int, shown_to: list[str], hidden_from: list[str]
+) -> None:
+    normal, classified = await evidence.letter(), await evidence.letter(classification=classification)
+    for who in (*shown_to, *hidden_from, "other-cleared"):
+        whole = await listing(evidence, who)
+        seen = {one.subject.partition("/deliveries")[0] for one in whole.statements}
+        assert seen == ({normal, classified} if who in shown_to else {normal} if who in hidden_from else set()), who
+        for letter in (normal, classified):
+            found = (await listing(evidence, who, parent=letter)).statements
+            assert bool(found) == (letter in seen), (who, letter)
+        found = (await listing(evidence, who, parent=f"{classified}/deliveries/1")).statements
+        assert bool(found) == (who in shown_to and who.startswith("bank"))
+
+
+async def test_pages_have_no_gap_where_something_is_hidden(evidence: Evidence) -> None:
+    kinds = (None, CLASSIFICATION_HIGHLY_CONFIDENTIAL, CLASSIFICATION_CONFIDENTIAL, CLASSIFICATION_HIGHLY_CONFIDENTIAL)
+    letters = [await evidence.letter(classification=kind) for kind in (*kinds, None, None)]
+    for who, visible in (("bank", {0, 4, 5}), ("bank-half-cleared", {0, 2, 4, 5}), ("bank-cleared", set(range(6)))):
+        wanted = [f"{letters[place]}/deliveries/{n}" for place in sorted(visible) for n in (1, 2)]
+        for size in (1, 2, 5):
+            seen, token = [], ""
+            while page := await listing(evidence, who, page_size=size, page_token=token):
+                seen += [one.subject for one in page.statements]
+                token = page.next_page_token
+                if not token:
+                    break
+            assert seen == wanted, (who, size)
+
+
+async def test_whatever_a_service_states_of_a_letter_is_classified_as_it_began(evidence: Evidence) -> None:
+    await evidence.letter(classification=CLASSIFICATION_CONFIDENTIAL)
+    await evidence.letter()
+    rows = evidence.rows(b"SELECT subject ~ 'deliveries', classification FROM ledger.statement ORDER BY ordinal")
+    assert rows == [(False, 2), (True, 2), (True, 2), (False, 1), (True, 1), (True, 1)]
+    with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
+        evidence.rows(b"UPDATE ledger.statement SET classification = 1 WHERE classification = 2")

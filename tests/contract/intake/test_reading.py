@@ -175,6 +175,8 @@ async def test_what_is_classified_does_not_exist_without_the_clearance(
     ):
         draft = await sender.send(classification=classification)
         await consign(worker, draft)
+        stated = people.line.sql("SELECT classification FROM ledger.statement WHERE txn = %s", draft.name)
+        assert stated == [(classification,)] * 2
         await _same_as_nothing(interior, draft, {"GetLetter", "ListSentDeliveries", "GetReceipt"})
         listed = await interior.sender.ListLetters(pb.ListLettersRequest(page_size=200), timeout=CALL_SECONDS)
         assert draft.name not in {letter.name for letter in listed.letters}

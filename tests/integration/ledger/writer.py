@@ -48,7 +48,7 @@ def number_fields(chains: OpenChains, book: Series) -> StatementEvent:
     return fields
 
 
-async def register(connection: Connection, ledger: Ledger, sender: str) -> Statement:
+async def register(connection: Connection, ledger: Ledger, sender: str, classification: int | None = None) -> Statement:
     """One letter: its fact, its number and its statement, in one transaction."""
     letter, book = names.letter(str(uuid.uuid4())), series(sender, "out")
     async with connection.transaction():
@@ -68,6 +68,7 @@ async def register(connection: Connection, ledger: Ledger, sender: str) -> State
             fields=fields,
             sender_body=names.body_of(sender),
             recipient_body=None,
+            classification=classification,
         )
 
 

@@ -64,7 +64,7 @@ class ListStatementsResponse(_message.Message):
     """Empty at the end."""
     @_builtins.property
     def statements(self) -> _containers.RepeatedCompositeFieldContainer[_statement_pb2.Statement]:
-        """By position. One that is not numbered yet is not listed."""
+        """By position, about 2 MiB at most. One that is not numbered yet is not listed."""
 
     def __init__(
         self,

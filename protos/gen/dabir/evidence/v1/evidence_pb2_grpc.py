@@ -49,7 +49,8 @@ class EvidenceServiceServicer:
     def ListStatements(self, request, context):
         """The statements that concern the caller's body, as sender or recipient, by position. Statements are numbered in the
         order of the facts and none is ever put in before another, so a caller that keeps the last position it saw misses
-        nothing. A parent that is another body's, or does not exist, has no statements to show: the list is empty.
+        nothing. A parent that is another body's, or does not exist, has no statements to show: the list is empty. So is
+        that of a letter whose classification the caller's certificate has no clearance for.
 
         Who may call: members that may send, receive or read.
         Errors: INVALID_ARGUMENT with PARENT_INVALID (the parent is no letter, delivery or body) or PAGE_TOKEN_INVALID (the

@@ -36,7 +36,8 @@ class EvidenceServiceStub:
     ListStatements: _grpc.UnaryUnaryMultiCallable[_evidence_pb2.ListStatementsRequest, _evidence_pb2.ListStatementsResponse]
     """The statements that concern the caller's body, as sender or recipient, by position. Statements are numbered in the
     order of the facts and none is ever put in before another, so a caller that keeps the last position it saw misses
-    nothing. A parent that is another body's, or does not exist, has no statements to show: the list is empty.
+    nothing. A parent that is another body's, or does not exist, has no statements to show: the list is empty. So is
+    that of a letter whose classification the caller's certificate has no clearance for.
 
     Who may call: members that may send, receive or read.
     Errors: INVALID_ARGUMENT with PARENT_INVALID (the parent is no letter, delivery or body) or PAGE_TOKEN_INVALID (the
@@ -51,7 +52,8 @@ class EvidenceServiceAsyncStub(EvidenceServiceStub):
     ListStatements: _aio.UnaryUnaryMultiCallable[_evidence_pb2.ListStatementsRequest, _evidence_pb2.ListStatementsResponse]  # type: ignore[assignment]
     """The statements that concern the caller's body, as sender or recipient, by position. Statements are numbered in the
     order of the facts and none is ever put in before another, so a caller that keeps the last position it saw misses
-    nothing. A parent that is another body's, or does not exist, has no statements to show: the list is empty.
+    nothing. A parent that is another body's, or does not exist, has no statements to show: the list is empty. So is
+    that of a letter whose classification the caller's certificate has no clearance for.
 
     Who may call: members that may send, receive or read.
     Errors: INVALID_ARGUMENT with PARENT_INVALID (the parent is no letter, delivery or body) or PAGE_TOKEN_INVALID (the
@@ -69,7 +71,8 @@ class EvidenceServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_evidence_pb2.ListStatementsResponse, _abc.Awaitable[_evidence_pb2.ListStatementsResponse]]:
         """The statements that concern the caller's body, as sender or recipient, by position. Statements are numbered in the
         order of the facts and none is ever put in before another, so a caller that keeps the last position it saw misses
-        nothing. A parent that is another body's, or does not exist, has no statements to show: the list is empty.
+        nothing. A parent that is another body's, or does not exist, has no statements to show: the list is empty. So is
+        that of a letter whose classification the caller's certificate has no clearance for.
 
         Who may call: members that may send, receive or read.
         Errors: INVALID_ARGUMENT with PARENT_INVALID (the parent is no letter, delivery or body) or PAGE_TOKEN_INVALID (the
