@@ -18,14 +18,15 @@ def refusal(client: Client, fault: Fault, letter: Manifest, page: Path) -> tuple
         page.write_bytes(page.read_bytes()[: page.stat().st_size // 2])
     entry = client.compose(letter, [page])
     try:
-        _submit(client, entry, fault)
+        submit(client, entry, fault)
     except RefusedError as error:
         entry.settle_refused(error.reason, str(error))
         return entry.letter, error
     return entry.letter, None
 
 
-def _submit(client: Client, entry: LetterEntry, fault: Fault) -> None:
+def submit(client: Client, entry: LetterEntry, fault: Fault) -> None:
+    """Submits a composed letter with its fault. Raises RefusedError, as it should, and UnavailableError."""
     manifest = parse_manifest(entry.manifest)
     for document, name in zip(manifest.documents, entry.documents, strict=True):
         sent = Upload(

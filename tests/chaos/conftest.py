@@ -35,9 +35,9 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
 
 @pytest.fixture(scope="package")
 def stack(stack_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A whole stack of these tests' own: every case leaves it whole for the next."""
+    """A whole stack of these tests' own, two of everything of the hub's: every case leaves it whole for the next."""
     directory = stack_folder("chaos") / "state"
-    yield control.up(directory, 1)
+    yield control.up(directory, 2)
     control.down(directory)
     shutil.copytree(directory / "logs", tmp_path_factory.mktemp("chaos") / "logs")  # for whoever asks why a case failed
     control.clean(directory)

@@ -14,33 +14,45 @@ from temporalio.api.workflowservice.v1.request_response_pb2 import (
 from temporalio.api.workflowservice.v1.service_pb2_grpc import WorkflowServiceStub
 
 from infra.local import control, temporal
-from infra.local.stack import Stack
+from infra.local.stack import Stack, replica_name
 from tests.chaos.waiting import until
 
-
-def kill(stack: Stack, process: str) -> int:
-    """SIGKILL to a process of the stack; returns its id."""
-    pid = control.status(stack.directory)[process]["pid"]
-    assert pid is not None, f"{process} is not running"
-    os.kill(pid, signal.SIGKILL)
-    return int(pid)
+Killed = dict[str, int]
+"""Processes that were killed: the id that each had, by its name in the stack."""
 
 
-def wait_until_back(stack: Stack, process: str, killed_pid: int) -> None:
-    """Returns when the process runs again, as another one, and everything else is up."""
+def copies(stack: Stack, name: str) -> tuple[str, ...]:
+    """The processes of a service, or of the workers; a part has one."""
+    known = control.status(stack.directory)
+    return tuple(replica_name(name, number) for number in (1, 2) if replica_name(name, number) in known)
+
+
+def kill(stack: Stack, *processes: str) -> Killed:
+    """SIGKILL to processes of the stack, to all at one time."""
+    known = control.status(stack.directory)
+    killed = {process: known[process]["pid"] for process in processes}
+    for process, pid in killed.items():
+        assert pid is not None, f"{process} is not running"
+        os.kill(pid, signal.SIGKILL)
+    return killed
+
+
+def wait_until_back(stack: Stack, killed: Killed) -> None:
+    """Returns when these run again, as others than were killed, and everything else is up."""
 
     def back() -> bool:
-        processes = control.status(stack.directory)
-        return processes[process]["pid"] != killed_pid and all(one["state"] == "up" for one in processes.values())
+        known = control.status(stack.directory)
+        others = all(known[process]["pid"] != pid for process, pid in killed.items())
+        return others and all(process["state"] == "up" for process in known.values())
 
-    until(f"{process} is back and everything is up", back)
+    until(f"{', '.join(killed)} came back and everything is up", back)
 
 
-def delete_temporal(stack: Stack) -> int:
-    """Kills Temporal and removes its database, and with it every run; returns the process id."""
-    pid = kill(stack, "temporal")
+def delete_temporal(stack: Stack) -> Killed:
+    """Kills Temporal and removes its database, and with it every run."""
+    killed = kill(stack, "temporal")
     temporal.database(stack.directory / "temporal").unlink()
-    return pid
+    return killed
 
 
 def runs(stack: Stack) -> dict[str, str]:
@@ -60,12 +72,18 @@ def _runs(stack: Stack, status: str) -> Iterator[WorkflowExecutionInfo]:
         yield from WorkflowServiceStub(channel).ListWorkflowExecutions(request, timeout=10).executions
 
 
-def terminate(stack: Stack, workflow_id: str, run_id: str) -> None:
-    """Ends a run as an operator may in Temporal's UI."""
+def terminate(stack: Stack, workflow_id: str, run_id: str) -> bool:
+    """Ends a run as an operator may in Temporal's UI; False if it had ended by itself."""
     request = TerminateWorkflowExecutionRequest(
         namespace=temporal.NAMESPACE,
         workflow_execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id),
         reason="chaos",
     )
     with grpc.insecure_channel(stack.address("temporal.frontend")) as channel:
-        WorkflowServiceStub(channel).TerminateWorkflowExecution(request, timeout=10)
+        try:
+            WorkflowServiceStub(channel).TerminateWorkflowExecution(request, timeout=10)
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                return False
+            raise
+    return True

@@ -5,21 +5,16 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from dabir.client import RECIPIENT_KIND_TO, Client, Manifest, Recipient
+from dabir.client import Client
 from dabir.client.journal import LetterEntry
 from dabir.intake.v1.sender_service_pb2 import SubmitLetterRequest, SubmitLetterResponse
 from dabir.notifications.v1.notifications_pb2 import CreateEndpointRequest
 from infra.demo.hooks import Receivers
 from infra.local.members import Member, members, profile_folder
 from infra.local.stack import Stack
+from tests.chaos.letters import BODIES, Kind
 from tests.unit.documents.files import pdf
 
-SENDERS = ("interior", "economy", "administration")
-RECIPIENTS = ("sample-bank", "second-bank")
-LETTER = "definitions/administrative/1"
-"""Stays open for days after its recipients signed for it."""
-NOTICE = "definitions/demo-notice/1"
-"""Closes as soon as its recipients have decided. Its acceptance clock, where it is wanted, is twenty seconds."""
 LARGE_BYTES = 9 << 20
 """More than a segment (8 MiB): such a document's upload can stop half way."""
 
@@ -30,14 +25,14 @@ class Post:
     def __init__(self, stack: Stack, folder: Path) -> None:
         self.folder = folder
         self.members: dict[str, Member] = {member.id: member for member in members()}
-        self.profiles = {body: profile_folder(stack, self.members[body]) for body in (*SENDERS, *RECIPIENTS)}
+        self.profiles = {body: profile_folder(stack, self.members[body]) for body in BODIES}
         self.clients = {body: Client.from_profile(folder / "profile.toml") for body, folder in self.profiles.items()}
-        self.hooks = Receivers(RECIPIENTS)
+        self.hooks = Receivers(BODIES)
         self._numbers = itertools.count(1)
 
     def __enter__(self) -> "Post":
         self.hooks.__enter__()
-        for body in RECIPIENTS:
+        for body in BODIES:
             hub = self.clients[body].hub
             request = CreateEndpointRequest(endpoint_id=str(uuid.uuid4()), url=self.hooks.urls[body])
             self.hooks.trust(body, hub.call(hub.notifications.CreateEndpoint, request).secret)
@@ -52,24 +47,22 @@ class Post:
         self,
         sender: str,
         recipients: Sequence[str],
-        definition: str = LETTER,
+        kind: Kind = Kind.LETTER,
         *,
         large: bool = False,
-        clock: bool = False,
+        answers: str = "",
     ) -> LetterEntry:
         """A signed letter in the sender's journal.
 
-        A page, and with `large` an annex of more than one segment; with `clock`, acceptance has a due.
+        A page, and with `large` an annex of more than one segment; `answers`: the delivery that it is a reply to.
         """
         number = next(self._numbers)
         files = [self._file(f"letter-{number}.pdf", b"")]
         if large:
             files.append(self._file(f"annex-{number}.pdf", number.to_bytes(8, "big") * (LARGE_BYTES // 8)))
-        letter = Manifest(definition=definition, subject=f"نامهٔ {number}")
-        for body in recipients:
-            office = self.members[body].office
-            letter.recipients.append(Recipient(office=office, kind=RECIPIENT_KIND_TO, acceptance_needed=clock))
-        return self.clients[sender].compose(letter, files)
+        letter = kind.manifest(number, [self.members[body].office for body in recipients])
+        client = self.clients[sender]
+        return client.reply(answers, letter, files) if answers else client.compose(letter, files)
 
     def submit_again(self, sender: str, entry: LetterEntry) -> SubmitLetterResponse:
         """Sends a registered letter's very bytes once more; the hub's answer."""

@@ -14,7 +14,8 @@ import pytest
 
 from infra.local.stack import Stack
 from tests.chaos import faults, whole
-from tests.chaos.post import SENDERS, Post
+from tests.chaos.letters import SENDERS
+from tests.chaos.post import Post
 from tests.chaos.test_sender import registered
 from tests.chaos.traffic import persist
 from tests.chaos.waiting import until
@@ -70,7 +71,7 @@ def test_intake_killed(stack: Stack, post: Post, place: Any, waits: tuple[str, s
                     sending = member.submit(lambda: persist(lambda: client.send(entry, resumed=True), over))
                     until(f"intake waits in {waits}", lambda: serving(stack, *waits))
                     backends = serving(stack, *waits)
-                    pid = faults.kill(stack, "intake")
+                    killed = faults.kill(stack, *faults.copies(stack, "intake"))
                     assert not registered(stack, entry.letter), "not yet seen by anybody"
                 until("PostgreSQL ends what the killed one began", lambda: not backends & serving(stack))
                 there = registered(stack, entry.letter)
@@ -79,8 +80,8 @@ def test_intake_killed(stack: Stack, post: Post, place: Any, waits: tuple[str, s
                 over.set()
     assert registered(stack, entry.letter) == [(sent.letter.registry_number.text, 1)]
     assert not stays or there == registered(stack, entry.letter), "sent again, it got its first number"
-    faults.wait_until_back(stack, "intake", pid)
-    whole.check(stack, post, [])
+    faults.wait_until_back(stack, killed)
+    whole.check(stack, post)
 
 
 def is_available(connection: psycopg.Connection[Any], letter: str) -> bool:

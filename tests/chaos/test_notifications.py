@@ -10,7 +10,8 @@ from dabir.formats.statement import Event
 from infra.local.settings import config_file
 from infra.local.stack import Stack
 from tests.chaos import faults, whole
-from tests.chaos.post import RECIPIENTS, SENDERS, Post
+from tests.chaos.letters import BANKS, SENDERS
+from tests.chaos.post import Post
 from tests.chaos.waiting import until
 
 LETTERS = 3
@@ -21,16 +22,16 @@ def test_recipients_are_told(stack: Stack, post: Post, chance: random.Random) ->
     """By one verified webhook or more; that it arrived is stated once."""
     shorten_claims(stack)
     client = post.clients[SENDERS[0]]
-    letters = [client.send(post.write(SENDERS[0], RECIPIENTS)).letter.name for _ in range(LETTERS)]
-    waiting = {names.delivery(letter, place): body for letter in letters for place, body in enumerate(RECIPIENTS, 1)}
+    letters = [client.send(post.write(SENDERS[0], BANKS)).letter.name for _ in range(LETTERS)]
+    waiting = {names.delivery(letter, place): body for letter in letters for place, body in enumerate(BANKS, 1)}
     count, event = chance.randrange(1, len(waiting)), chance.choice((Event.AVAILABLE, TOLD))
     until("some are told", lambda: len(stated(stack, event).keys() & waiting) >= count)
-    pid = faults.kill(stack, "notifications")
+    killed = faults.kill(stack, *faults.copies(stack, "notifications"))
     until("it is stated of all that they were told", lambda: waiting.keys() <= stated(stack, TOLD).keys())
     assert {stated(stack, TOLD)[delivery] for delivery in waiting} == {1}
     assert waiting.items() <= {hook.delivery: hook.body for hook in post.hooks.hooks()}.items()
-    faults.wait_until_back(stack, "notifications", pid)
-    whole.check(stack, post, [])
+    faults.wait_until_back(stack, killed)
+    whole.check(stack, post)
 
 
 def stated(stack: Stack, event: Event) -> Counter[str]:
@@ -42,7 +43,8 @@ def stated(stack: Stack, event: Event) -> Counter[str]:
 
 def shorten_claims(stack: Stack) -> None:
     """A webhook that a killed notifications had begun to send is taken up again after 4 s, and not after a minute."""
-    with config_file(stack, "notifications").open("a") as settings:
-        settings.write("webhook_timeout_seconds = 2.0\nwebhook_claim_seconds = 4.0\n")
-    pid = faults.kill(stack, "notifications")
-    faults.wait_until_back(stack, "notifications", pid)
+    copies = faults.copies(stack, "notifications")
+    for copy in copies:
+        with config_file(stack, copy).open("a") as settings:
+            settings.write("webhook_timeout_seconds = 2.0\nwebhook_claim_seconds = 4.0\n")
+    faults.wait_until_back(stack, faults.kill(stack, *copies))

@@ -10,7 +10,8 @@ import pytest
 
 from infra.local.stack import Stack
 from tests.chaos import sender, whole
-from tests.chaos.post import SENDERS, Post
+from tests.chaos.letters import SENDERS
+from tests.chaos.post import Post
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -43,4 +44,4 @@ def test_a_killed_sender_sends_again(stack: Stack, post: Post, point: str) -> No
     if there:
         assert sent.letter.registry_number.text == there[0][0]
     assert [left.letter for left in client.journal.unsettled()] == before
-    whole.check(stack, post, [])
+    whole.check(stack, post)

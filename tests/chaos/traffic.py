@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeVar
 
-from dabir.client import UnavailableError
+from dabir.client import RefusedError, UnavailableError
 from dabir.client.journal import LetterEntry
 from dabir.client.receiving import Decided
 from dabir.client.sending import Sent
 from dabir.formats import names
 from dabir.intake.v1.letter_pb2 import DELIVERY_STATE_AVAILABLE
-from tests.chaos.post import LETTER, NOTICE, RECIPIENTS, SENDERS, Post
+from infra.demo import faulty, plan
+from tests.chaos.letters import BODIES, Kind, Planned, draw
+from tests.chaos.post import Post
 
-LETTERS = 5
 AGAIN_SECONDS = 0.1
 FINISH_SECONDS = 120.0
 
@@ -43,19 +44,23 @@ class Moment(Enum):
     ACKNOWLEDGED = "a letter was answered with its number"
     ACCEPTED = "a delivery was signed for"
     SAVING = "a document's bytes are being fetched"
+    REFUSING = "a delivery is refused now"
+    ANSWERING = "a reply's document is up, and it is submitted now"
 
 
 @dataclass
 class Travelled:
-    """A letter of the traffic: who sent it to whom, what the hub answered, and what the recipients got, by delivery."""
+    """A letter of the traffic: what the hub answered its sender, and what the recipients got and did, by delivery."""
 
+    kind: Kind
     sender: str
     recipients: tuple[str, ...]
-    closes: bool
-    """Its story ends when every recipient has signed for it."""
     entry: LetterEntry
     sent: Sent | None = None
+    refused: RefusedError | None = None
+    """Of one that must not be registered."""
     decided: dict[str, Decided] = field(default_factory=dict)
+    replies: dict[str, "Travelled"] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -67,29 +72,32 @@ class Travelled:
 
 
 class Traffic:
-    """A few letters on their way, from the start of the block. At its end every thread is gone.
+    """A few letters on their way, from the start of the block, and their answers. At its end every thread is gone.
 
-    Who sends what to whom is drawn from `chance`; one letter has an annex of more than one segment, some close.
+    What is sent is drawn from `chance` (letters.py). Each body's system sends what it has to, and then takes in,
+    refuses and answers what comes, until all has come.
     """
 
     def __init__(self, post: Post, chance: random.Random) -> None:
         self._post = post
-        kinds = chance.sample((LETTER, LETTER, NOTICE, NOTICE, NOTICE), LETTERS)
-        plan = [(kind, tuple(chance.sample(RECIPIENTS, chance.choice((1, 1, 2))))) for kind in kinds]
-        self._plan = {sender: plan[place :: len(SENDERS)] for place, sender in enumerate(SENDERS)}
-        self._large = (chance.choice(SENDERS), 0)
-        self._expected = Counter(body for _, recipients in plan for body in recipients)
+        self._plan = draw(chance)
+        self._expected = Counter[str]()
+        for planned in self._plan:
+            if planned.kind is not Kind.WRONG_DIGEST:
+                self._expected.update(planned.recipients)
+            if planned.kind is Kind.QUESTION:
+                self._expected[planned.sender] += len(planned.recipients)
         self._letters: dict[str, Travelled] = {}
         self._moments: Counter[Moment] = Counter()
         self._changed = threading.Condition()
         self._over = threading.Event()
-        self._threads = ThreadPoolExecutor(len(SENDERS) + len(RECIPIENTS), thread_name_prefix="member")
+        self._threads = ThreadPoolExecutor(len(BODIES), thread_name_prefix="member")
         self._running: list[Future[None]] = []
 
     def __enter__(self) -> "Traffic":
-        self._running = [self._threads.submit(self._send_all, body) for body in SENDERS]
-        self._running += [self._threads.submit(self._receive_all, body) for body in RECIPIENTS]
-        for running in self._running:
+        for body in BODIES:
+            running = self._threads.submit(self._live, body)
+            self._running.append(running)
             running.add_done_callback(lambda _: self._note(None))
         return self
 
@@ -109,8 +117,12 @@ class Traffic:
             if running.done():
                 running.result()
 
+    def acknowledged(self) -> set[str]:
+        """The names of the letters that have their number by now."""
+        return {letter.name for letter in list(self._letters.values()) if letter.sent is not None}
+
     def finish(self) -> list[Travelled]:
-        """Returns when every letter was acknowledged, and every delivery of it signed for and saved.
+        """Returns when every letter was acknowledged, and every delivery of it decided, saved and answered as planned.
 
         Raises what a member's system could not deal with.
         """
@@ -119,40 +131,68 @@ class Traffic:
             running.result(max(0.0, deadline - time.monotonic()))
         return list(self._letters.values())
 
-    def _send_all(self, sender: str) -> None:
-        client = self._post.clients[sender]
-        for place, (kind, recipients) in enumerate(self._plan[sender]):
-            entry = self._post.write(sender, recipients, kind, large=(sender, place) == self._large)
-            travelled = Travelled(sender, recipients, kind == NOTICE, entry)
-            self._letters[entry.letter] = travelled
-            tries = 0
-
-            def send(entry: LetterEntry = entry) -> Sent:
-                nonlocal tries
-                tries += 1
-                return client.send(entry, self._uploading, resumed=tries > 1)
-
-            travelled.sent = persist(send, self._over)
-            self._note(Moment.ACKNOWLEDGED)
-
-    def _receive_all(self, recipient: str) -> None:
-        client, saved = self._post.clients[recipient], 0
-        while saved < self._expected[recipient]:
+    def _live(self, body: str) -> None:
+        """One body's system, to the end."""
+        for planned in self._plan:
+            if planned.sender == body:
+                self._write_and_send(planned)
+        client, came = self._post.clients[body], 0
+        while came < self._expected[body]:
             for envelope in persist(lambda: list(client.envelopes(state=DELIVERY_STATE_AVAILABLE)), self._over):
                 letter = self._letters.get(envelope.letter)
                 if letter is not None:
-                    self._take_in(recipient, letter, envelope.delivery)
-                    saved += 1
+                    self._take_in(body, letter, envelope.delivery)
+                    came += 1
             assert not self._over.wait(AGAIN_SECONDS), "the traffic was ended before its letters had arrived"
 
-    def _take_in(self, recipient: str, letter: Travelled, delivery: str) -> None:
-        client, folder = self._post.clients[recipient], self._post.folder / delivery.replace("/", "-")
+    def _write_and_send(self, planned: Planned) -> None:
+        entry = self._post.write(planned.sender, planned.recipients, planned.kind, large=planned.large)
+        letter = self._letters[entry.letter] = Travelled(planned.kind, planned.sender, planned.recipients, entry)
+        if planned.kind is Kind.WRONG_DIGEST:
+            self._send_faulty(letter)
+        else:
+            self._send(letter, Moment.SUBMITTING)
+
+    def _send(self, letter: Travelled, submitting: Moment) -> None:
+        client, tries = self._post.clients[letter.sender], 0
+
+        def uploading(_index: int, moved_bytes: int, size_bytes: int) -> None:
+            self._note(submitting if moved_bytes == size_bytes else Moment.UPLOADING)
+
+        def send() -> Sent:
+            nonlocal tries
+            tries += 1
+            return client.send(letter.entry, uploading, resumed=tries > 1)
+
+        letter.sent = persist(send, self._over)
+        self._note(Moment.ACKNOWLEDGED)
+
+    def _send_faulty(self, letter: Travelled) -> None:
+        client = self._post.clients[letter.sender]
+        try:
+            persist(lambda: faulty.submit(client, letter.entry, plan.Fault.DIGEST), self._over)
+        except RefusedError as error:
+            letter.entry.settle_refused(error.reason, str(error))
+            letter.refused = error
+
+    def _take_in(self, body: str, letter: Travelled, delivery: str) -> None:
+        client, folder = self._post.clients[body], self._post.folder / delivery.replace("/", "-")
+        if letter.kind is Kind.REFUSED:
+            self._note(Moment.REFUSING)
+            letter.decided[delivery] = persist(lambda: client.refuse(delivery, plan.REFUSAL_REASON), self._over)
+            return
         letter.decided[delivery] = persist(lambda: client.accept(delivery), self._over)
         self._note(Moment.ACCEPTED)
         persist(lambda: client.save(delivery, folder, lambda *_: self._note(Moment.SAVING)), self._over)
+        if letter.kind is Kind.QUESTION:
+            self._answer(body, letter, delivery)
 
-    def _uploading(self, _index: int, moved_bytes: int, size_bytes: int) -> None:
-        self._note(Moment.SUBMITTING if moved_bytes == size_bytes else Moment.UPLOADING)
+    def _answer(self, body: str, letter: Travelled, delivery: str) -> None:
+        recipients = (letter.sender,)
+        entry = persist(lambda: self._post.write(body, recipients, Kind.REPLY, answers=delivery), self._over)
+        reply = self._letters[entry.letter] = Travelled(Kind.REPLY, body, recipients, entry)
+        letter.replies[delivery] = reply
+        self._send(reply, Moment.ANSWERING)
 
     def _note(self, moment: Moment | None) -> None:
         with self._changed:

@@ -1,0 +1,74 @@
+"""One of two copies is killed under letters and kept away: calls go on through the other, nothing is lost or twice."""
+
+import contextlib
+import random
+import urllib.request
+import uuid
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from dabir.client import Client, RefusedError
+from dabir.documents.v1.documents_pb2 import QueryUploadRequest
+from dabir.formats import names
+from infra.local.settings import config_file
+from infra.local.stack import Stack
+from tests.chaos import faults, whole
+from tests.chaos.post import Post
+from tests.chaos.traffic import Moment, Traffic
+from tests.chaos.waiting import until
+
+MOMENTS = {
+    "intake": (Moment.SUBMITTING, Moment.ACCEPTED, Moment.REFUSING, Moment.ANSWERING),
+    "documents": (Moment.UPLOADING, Moment.SUBMITTING, Moment.SAVING),
+}
+
+
+@pytest.mark.parametrize("service", MOMENTS)
+def test_calls_go_on_through_the_other(stack: Stack, post: Post, chance: random.Random, service: str) -> None:
+    copies = faults.copies(stack, service)
+    moment, victim = chance.choice(MOMENTS[service]), chance.choice(copies)
+    (other,) = set(copies) - {victim}
+    print(f"{victim} is killed when {moment.value}")
+    until("both copies serve members", lambda: all(serve_more(stack, post, service)))
+    settings = config_file(stack, victim)
+    away = settings.with_suffix(".away")
+    settings.rename(away)  # without them it does not start again
+    try:
+        with Traffic(post, chance) as traffic:
+            traffic.wait_for(moment, 1)
+            killed, before = faults.kill(stack, victim), served(stack, other)
+            travelled = traffic.finish()
+            assert served(stack, other) > before
+    finally:
+        away.rename(settings)
+    faults.wait_until_back(stack, killed)
+    until("both copies serve members again", lambda: all(serve_more(stack, post, service)))
+    whole.check(stack, post, travelled)
+
+
+def serve_more(stack: Stack, post: Post, service: str) -> list[bool]:
+    """Of each copy, whether it is among those that served a call of each body's."""
+    before = [served(stack, copy) for copy in faults.copies(stack, service)]
+    for client in post.clients.values():
+        call(client, service)
+    after = [served(stack, copy) for copy in faults.copies(stack, service)]
+    return [now > then for then, now in zip(before, after, strict=True)]
+
+
+def call(client: Client, service: str) -> None:
+    if service == "intake":
+        next(client.letters(), None)
+    else:
+        with contextlib.suppress(RefusedError):  # there is no such document
+            request = QueryUploadRequest(document=names.document(str(uuid.uuid4())))
+            client.hub.call(client.hub.documents.QueryUpload, request)
+
+
+def served(stack: Stack, process: str) -> float:
+    """How many of members' calls the process has served since it was started."""
+    with urllib.request.urlopen(f"http://{stack.address(f'{process}.metrics')}/metrics", timeout=10) as answer:
+        families = list(text_string_to_metric_families(answer.read().decode()))
+    samples = [sample for family in families for sample in family.samples if sample.name == "dabir_calls_total"]
+    of_members = ("SenderService/", "RecipientService/", ".DocumentService/")
+    return sum(sample.value for sample in samples if any(part in sample.labels["rpc"] for part in of_members))
