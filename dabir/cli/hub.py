@@ -1,6 +1,13 @@
-"""`dabir hub status` and `hub logs`: the local stack, read from its folder (DABIR_STACK, else `.stack`)."""
+"""`dabir hub status`, `hub logs` and `hub add-body`: the local stack, by its folder (DABIR_STACK, else `.stack`).
 
+Status and logs are read from the folder. A body is made by the stack's own supervisor, which is asked on its socket
+(infra/local/control_socket.py says why): only there are the development PKI's keys and the operator's.
+"""
+
+import contextlib
 import json
+import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +16,11 @@ import click
 from rich.text import Text
 
 from dabir.cli.session import Session, command
+from dabir.client import RefusedError, UnavailableError
+from dabir.client.hub import WAITING_HELPS
 
+_ANSWER_TIMEOUT_SECONDS = 90.0
+"""Longer than the supervisor's own, so that its sentence is what is read."""
 _STACK = click.option(
     "--stack",
     type=click.Path(file_okay=False, path_type=Path),
@@ -65,6 +76,73 @@ def register(group: click.Group) -> None:
 
         session.answer({"logs": found}, show)
         return None
+
+    @command(group)
+    @_STACK
+    @click.option("--fa", required=True, help="Its Persian name.")
+    @click.option("--en", required=True, help="Its English name.")
+    @click.option("--office", default="main", show_default=True, help="Its office's name.")
+    @click.option(
+        "--position",
+        "positions",
+        multiple=True,
+        default=("رئیس",),
+        show_default=True,
+        help="Who signs its letters; may be given several times.",
+    )
+    @click.argument("name")
+    def add_body(session: Session, stack: Path, name: str, **given: Any) -> None:
+        """Make a body of your own on the local stack: in the directory, with keys and a profile.
+
+        NAME is its id, e.g. pilot. Its certificates are of the development PKI, which no hub in production takes. May
+        be repeated: what is there stays, what is missing is made.
+        """
+        made = _ask(stack, {"command": "add-body", "name": name, **given})
+        profile = stack / made["profile"]
+
+        def show() -> None:
+            session.out.print(f"{made['body']} has joined, with the office {made['office']}.")
+            session.out.print(f"Its profile: {profile}")
+            session.out.print(f"Next: export DABIR_PROFILE={profile}; dabir inbox")
+
+        session.answer({"body": made["body"], "office": made["office"], "profile": str(profile)}, show)
+
+
+def _ask(stack: Path, wanted: dict[str, Any]) -> dict[str, Any]:
+    """What the stack's supervisor answers. Raises RefusedError, and UnavailableError where none does."""
+    try:
+        answer: dict[str, Any] = json.loads(_exchange(stack / "run", json.dumps(wanted).encode() + b"\n"))
+    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
+        raise UnavailableError("NO_STACK", _NO_STACK.format(stack)) from None
+    except PermissionError:
+        raise RefusedError("NOT_YOUR_STACK", f"The stack in {stack} is another user's: make one of your own.") from None
+    except (OSError, ValueError):
+        said = f"The stack in {stack} ended before it answered. What was done stays: run this again when it is up."
+        raise UnavailableError("NO_ANSWER", said) from None
+    if not answer["ok"]:
+        kind = UnavailableError if answer["code"] in WAITING_HELPS else RefusedError
+        raise kind(answer["reason"], answer["message"])
+    return answer
+
+
+_NO_STACK = (
+    "No stack is running in {}: `make up` starts one. Bodies are added so on a stack of one's own only: at a hub in "
+    "production an operator lists the certificates that the body's own CA issued."
+)
+
+
+def _exchange(folder: Path, line: bytes) -> bytes:
+    """Sends a line and returns what comes back. Raises OSError."""
+    with contextlib.ExitStack() as closing:
+        opened = os.open(
+            folder, os.O_PATH | os.O_DIRECTORY
+        )  # a socket's path may be 107 bytes long, and ours be longer
+        closing.callback(os.close, opened)
+        connection = closing.enter_context(socket.socket(socket.AF_UNIX))
+        connection.settimeout(_ANSWER_TIMEOUT_SECONDS)
+        connection.connect(f"/proc/self/fd/{opened}/control.sock")
+        connection.sendall(line)
+        return closing.enter_context(connection.makefile("rb")).read()
 
 
 def _processes(stack: Path) -> dict[str, Any]:

@@ -37,6 +37,8 @@ def _do(chosen: argparse.Namespace, directory: Path) -> int:
         case "up":
             stack = control.up(directory, named_replicas(), only=chosen.process)
             print(f"The stack is up. Temporal's UI: http://{stack.address('temporal.ui')}/namespaces/dabir")
+            if not chosen.process:
+                print(_next_step(directory))
         case "down":
             print("The stack is down; its state stays." if control.down(directory) else "No stack was running.")
         case "clean":
@@ -51,6 +53,16 @@ def _do(chosen: argparse.Namespace, directory: Path) -> int:
         case "logs":
             _logs(directory, chosen.process)
     return 0
+
+
+def _next_step(directory: Path) -> str:
+    """What somebody who sees a stack for the first time may type."""
+    profile = directory / "profiles" / "interior" / "profile.toml"
+    if profile.is_relative_to(Path.cwd()):
+        profile = profile.relative_to(Path.cwd())
+    return f"""Next, as one of its bodies (more in README.md, "Use it"):
+    export PATH="{Path(sys.executable).parent}:$PATH" DABIR_PROFILE={profile}
+    dabir bodies --offices"""
 
 
 def _status(directory: Path, *, as_json: bool) -> int:

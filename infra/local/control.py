@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from infra.local import child, members, postgres, settings
+from infra.local import child, control_socket, members, postgres, settings
 from infra.local.pki import DevelopmentPki
 from infra.local.stack import Stack, StackError, opened, settle
 from infra.local.supervisor import Supervisor
@@ -70,7 +70,8 @@ async def _supervise(stack: Stack, only: Collection[str]) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    await Supervisor(stack.directory, table(stack, only)).run(stop)
+    async with control_socket.served(stack):
+        await Supervisor(stack.directory, table(stack, only)).run(stop)
 
 
 def clear_remains(directory: Path) -> None:

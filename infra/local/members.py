@@ -1,4 +1,4 @@
-"""The demo's bodies on this stack: each one's keys, its profile, and the lines by which directory comes to know it."""
+"""The bodies of this stack: each one's keys, its profile, and the lines by which directory comes to know the demo's."""
 
 import tomllib
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from infra.local.stack import SERVICES, Stack, write
 
 BODIES_FILE = Path(__file__).resolve().parents[1] / "demo" / "bodies.toml"
 OFFICE, OFFICE_FA, OFFICE_EN = "main", "دبیرخانه", "Registry"
-"""Every body has this office."""
+"""Every body of the demo has this office."""
 TIME_ZONE = "Asia/Tehran"
 ROLES = ("sender", "recipient", "reader")
 """What every body's TLS certificate may do; clearances are added."""
@@ -19,13 +19,14 @@ ROLES = ("sender", "recipient", "reader")
 
 @dataclass(frozen=True)
 class Member:
-    """A body as `infra/demo/bodies.toml` has it."""
+    """A body as `infra/demo/bodies.toml` has it, or as `dabir hub add-body` was asked for it."""
 
     id: str
     fa: str
     en: str
     positions: tuple[str, ...]
-    clearances: tuple[str, ...]
+    clearances: tuple[str, ...] = ()
+    office_id: str = OFFICE
 
     @property
     def name(self) -> str:
@@ -34,8 +35,13 @@ class Member:
 
     @property
     def office(self) -> str:
-        """`bodies/{body}/offices/main`."""
-        return f"{self.name}/offices/{OFFICE}"
+        """`bodies/{body}/offices/{office}`."""
+        return f"{self.name}/offices/{self.office_id}"
+
+    @property
+    def roles(self) -> list[str]:
+        """What its TLS certificate may do."""
+        return [*ROLES, *(f"clearance_{clearance}" for clearance in self.clearances)]
 
 
 @dataclass(frozen=True)
@@ -63,10 +69,21 @@ def profile_folder(stack: Stack, member: Member) -> Path:
 def make_profiles(stack: Stack, authority: DevelopmentPki) -> None:
     """Keys as far as they are missing; addresses, trusted seals and revocation lists as they are now."""
     for member in members():
-        folder = profile_folder(stack, member)
-        keys = make_keys(authority, member, folder)
-        write(folder / "profile.toml", toml(_profile(stack, member, keys)))
-        _write_trust(stack, authority, folder / "trust")
+        write_profile(stack, authority, member, make_keys(authority, member, profile_folder(stack, member)))
+    shipped = {member.id for member in members()}
+    for profile in (stack.directory / "profiles").glob("*/profile.toml"):
+        if profile.parent.name not in shipped:  # added by add_body.py: all that is known of it stands here
+            known = tomllib.loads(profile.read_text(encoding="utf-8"))
+            write(profile, toml(known | {"services": _services(stack)}))
+            _write_trust(stack, authority, profile.parent / "trust")
+
+
+def write_profile(stack: Stack, authority: DevelopmentPki, member: Member, keys: Keys) -> Path:
+    """Writes the body's trust folder and then, as the sign that all of it is there, its profile."""
+    folder = profile_folder(stack, member)
+    _write_trust(stack, authority, folder / "trust")
+    write(folder / "profile.toml", toml(_profile(stack, member, keys)))
+    return folder / "profile.toml"
 
 
 def make_keys(authority: DevelopmentPki, member: Member, folder: Path) -> Keys:
@@ -98,8 +115,7 @@ def write_directory_file(stack: Stack) -> None:
             }
         )
         folder = profile_folder(stack, member)
-        roles = [*ROLES, *(f"clearance_{clearance}" for clearance in member.clearances)]
-        certificates.append({"owner": member.name, "file": folder / "tls.pem", "roles": roles})
+        certificates.append({"owner": member.name, "file": folder / "tls.pem", "roles": member.roles})
         files = [f"sign-{number}.pem" for number, _ in enumerate(member.positions, start=1)]
         certificates += [{"owner": member.name, "file": folder / file} for file in [*files, "seal.pem"]]
     for service in filter(events_of, SERVICES):
@@ -119,12 +135,16 @@ def _profile(stack: Stack, member: Member, keys: Keys) -> dict[str, Any]:
         "time_zone": TIME_ZONE,
         "language": "fa",
         "journal": "journal",
-        "services": {name: ",".join(stack.addresses(name)) for name in SERVICES} | {"server_name": "localhost"},
+        "services": _services(stack),
         "tls": pair(keys.tls),
         "sign": [pair(found) for found in keys.sign],
         "seal": pair(keys.seal),
         "trust": {"folder": "trust"},
     }
+
+
+def _services(stack: Stack) -> dict[str, str]:
+    return {name: ",".join(stack.addresses(name)) for name in SERVICES} | {"server_name": "localhost"}
 
 
 def _write_trust(stack: Stack, authority: DevelopmentPki, folder: Path) -> None:

@@ -32,7 +32,7 @@ def test_every_process_is_up(stack: Stack) -> None:
 def test_bodies_call_the_services_with_the_profiles_the_stack_wrote(stack: Stack) -> None:
     for number, member in enumerate(members()):
         with client(stack, number) as dabir:
-            assert [one.name for one in dabir.bodies()] == sorted(one.name for one in members())
+            assert {one.name for one in dabir.bodies()} >= {one.name for one in members()}
             office = f"{member.name}/offices/"
             assert all(letter.sender_office.startswith(office) for letter in dabir.letters())
             assert all(envelope.recipient_office.startswith(office) for envelope in dabir.envelopes())
