@@ -8,6 +8,7 @@ from dabir.evidence.v1.evidence_pb2_grpc import (
 )
 from services.evidence import sequencer
 from services.evidence.config import EvidenceConfig
+from services.evidence.feed import Feed
 from services.evidence.sequencer import Figures
 from services.evidence.servicer import EvidenceInternalServicer, EvidenceServicer
 from services.runtime.authentication import DirectoryResolver
@@ -22,16 +23,22 @@ async def main(config: EvidenceConfig) -> None:
     metrics = Metrics()
     figures = Figures(metrics.registry)
     async with open_pool(config) as pool, open_channel(config, config.directory_target) as directory:
+        feed = Feed(pool, config, metrics.registry)
         services = [
-            Service("dabir.evidence.v1.EvidenceService", add_EvidenceServiceServicer_to_server, EvidenceServicer(pool)),
+            Service(
+                "dabir.evidence.v1.EvidenceService",
+                add_EvidenceServiceServicer_to_server,
+                EvidenceServicer(pool, feed),
+                end_streams=feed.end,
+            ),
             Service(
                 "dabir.evidence.v1.EvidenceInternalService",
                 add_EvidenceInternalServiceServicer_to_server,
                 EvidenceInternalServicer(pool),
             ),
         ]
-        numbering = partial(sequencer.run, pool, config, figures)
-        await serve(config, services, DirectoryResolver(directory, config), metrics=metrics, tasks=[numbering])
+        numbering, resolver = partial(sequencer.run, pool, config, figures), DirectoryResolver(directory, config)
+        await serve(config, services, resolver, metrics=metrics, tasks=[numbering, feed.run])
 
 
 if __name__ == "__main__":

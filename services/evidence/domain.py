@@ -1,4 +1,4 @@
-"""Rules of evidence: who may see which statements, page tokens, and how a cursor moves. Pure."""
+"""Rules of evidence: who may see which statements, page tokens, feeds, and how a cursor moves. Pure."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -7,13 +7,22 @@ from uuid import UUID
 from dabir.formats import names
 from dabir.formats.strict_json import FormatError
 from services.runtime import page_token
-from services.runtime.errors import Aborted, FieldViolation, InvalidArgument
+from services.runtime.errors import (
+    Aborted,
+    FailedPrecondition,
+    FieldViolation,
+    InvalidArgument,
+    ResourceExhausted,
+    Unavailable,
+)
 
 PAGE_SIZE_DEFAULT = 100
 PAGE_SIZE_MAX = 500
 PAGE_MAX_BYTES = 2 * 1024 * 1024
 """Of the statements in one answer, unless it is a single one: a letter to 500 offices has long ones."""
 BATCH_DEFAULT = 100
+STREAMS_RETRY_SECONDS = 5
+"""When to ask again for a stream where there are enough."""
 MAX_POSITION = 2**63 - 1
 """The end of PostgreSQL's bigint."""
 
@@ -27,6 +36,55 @@ class ParentInvalid(InvalidArgument):
         "letters/{{uuid}}/deliveries/{{n}} or bodies/{{body}}, or leave it empty for everything of yours."
     )
     template_fa = "والد نه نامه است، نه تحویل و نه دستگاه: نام کامل یکی را بنویسید یا خالی بگذارید."
+
+
+class PositionAhead(FailedPrecondition):
+    """The caller has read what is not there."""
+
+    reason = "POSITION_AHEAD"
+    template = (
+        "The ledger ends at {head}, before position {after}: that position is of another hub, or this hub has lost "
+        "statements that it had handed out. Keep all you have and tell the hub's operator; 0 begins anew."
+    )
+    template_fa = (
+        "دفتر کل در {head} پایان می‌یابد و جایگاه {after} را ندارد: یا از سامانهٔ دیگری است یا گواهی‌هایی گم شده است. "
+        "آنچه دارید نگاه دارید و به راهبر سامانه خبر دهید."
+    )
+
+
+class WatchStreamsOfBody(ResourceExhausted):
+    """One body has enough of them."""
+
+    reason = "WATCH_STREAMS_OF_BODY"
+    template = "Your body has {limit} open streams here, as many as it may. Close one, or share what one of them reads."
+    template_fa = "دستگاه شما {limit} جریان باز دارد و بیش از این نمی‌شود. یکی را ببندید یا از همان‌ها بخوانید."
+
+
+class WatchStreamsFull(ResourceExhausted):
+    """All bodies together have enough of them."""
+
+    reason = "WATCH_STREAMS_FULL"
+    template = "The hub holds as many open streams as it can. Call again a little later; ListStatements still answers."
+    template_fa = "سامانه در این لحظه جریان تازه‌ای نمی‌پذیرد. اندکی بعد دوباره بکوشید."
+
+
+class ReaderTooSlow(ResourceExhausted):
+    """The other end does not take what is sent."""
+
+    reason = "READER_TOO_SLOW"
+    template = (
+        "A statement was not taken for {seconds} seconds. Call again with the position of the last one dealt with; "
+        "take statements off the stream first and work on them after."
+    )
+    template_fa = "گواهی فرستاده‌شده {seconds} ثانیه برداشته نشد. از جایگاه آخرین گواهی دوباره آغاز کنید."
+
+
+class Stopping(Unavailable):
+    """This process ends; nothing is lost."""
+
+    reason = "STOPPING"
+    template = "This part of the hub is being stopped. Call again with the position of the last statement dealt with."
+    template_fa = "این بخش از سامانه در حال توقف است. از جایگاه آخرین گواهی دوباره آغاز کنید."
 
 
 class AdvanceInvalid(InvalidArgument):
@@ -73,6 +131,20 @@ def fitting(sizes_bytes: Sequence[int], count: int) -> int:
         if room_bytes < 0 and place > 0:
             return place
     return min(count, len(sizes_bytes))
+
+
+def check_after(after: int, head: int) -> None:
+    """Judge where a stream is to go on, by the last position given. Raises PositionAhead."""
+    if after > head:
+        raise PositionAhead(after=after, head=head)
+
+
+def check_streams(of_body: int, of_all: int, *, limit_of_body: int, limit: int) -> None:
+    """Judge one more stream beside those that are open. Raises WatchStreamsOfBody, WatchStreamsFull."""
+    if of_body >= limit_of_body:
+        raise WatchStreamsOfBody(limit=limit_of_body, retry_after_seconds=STREAMS_RETRY_SECONDS)
+    if of_all >= limit:
+        raise WatchStreamsFull(retry_after_seconds=STREAMS_RETRY_SECONDS)
 
 
 def txn_of(parent: str) -> str:

@@ -16,7 +16,7 @@ from services.runtime.logs import log
 
 # The server's, the connection's or the pool's, and the server's word that we stood still for too long; all else is a
 # defect.
-_DATABASE_AWAY = (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout)
+DATABASE_AWAY = (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout)
 
 
 class Figures:
@@ -50,7 +50,7 @@ async def run(pool: Pool, config: EvidenceConfig, figures: Figures) -> None:
                 await figures.measure(pool)
                 measure_at = time.monotonic() + config.measure_seconds
             numbered = await number_once(pool, config.sequencer_batch)
-        except _DATABASE_AWAY as error:
+        except DATABASE_AWAY as error:
             log.warning("sequencer_waits_for_the_database", error=str(error))
             await asyncio.sleep(config.sequencer_retry_seconds)
             continue

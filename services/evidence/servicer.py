@@ -1,10 +1,14 @@
 """evidence on the wire: proto in, proto out."""
 
+from typing import Any
 from uuid import uuid4
+
+import grpc.aio
 
 from dabir.evidence.v1 import evidence_pb2 as pb
 from dabir.evidence.v1.evidence_pb2_grpc import EvidenceInternalServiceServicer, EvidenceServiceServicer
 from services.evidence import domain, store
+from services.evidence.feed import Feed
 from services.runtime.database import Pool
 from services.runtime.identity import caller
 
@@ -12,8 +16,8 @@ from services.runtime.identity import caller
 class EvidenceServicer(EvidenceServiceServicer):
     """What members call."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, pool: Pool, feed: Feed) -> None:
+        self._pool, self._feed = pool, feed
 
     async def ListStatements(  # noqa: N802 - the RPC's name
         self, request: pb.ListStatementsRequest, context: object
@@ -28,6 +32,17 @@ class EvidenceServicer(EvidenceServiceServicer):
         more = len(found) > len(shown)
         token = domain.token_after(body, request.parent, shown[-1].position) if more else ""
         return pb.ListStatementsResponse(statements=shown, next_page_token=token)
+
+    # It writes by itself, as grpc allows, for only a write can be waited for no longer than is set.
+    async def WatchStatements(  # type: ignore[override]  # noqa: N802 - the stub's type knows generators only
+        self, request: pb.WatchStatementsRequest, context: "grpc.aio.ServicerContext[Any, Any]"
+    ) -> None:
+        async with self._pool.connection() as connection:
+            head = await store.last_position(connection)
+        domain.check_after(request.after_position, head)
+        with self._feed.stream(caller()) as stream:
+            async for message in stream.messages(request.after_position, head):
+                await self._feed.taken(context.write(message))
 
 
 class EvidenceInternalServicer(EvidenceInternalServiceServicer):

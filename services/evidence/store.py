@@ -101,6 +101,16 @@ async def list_statements(
     ]
 
 
+async def parties_after(connection: Connection, position: int, limit: int) -> list[tuple[int, str, str]]:
+    """Of the next numbered statements: position, sender body and recipient body; a body is "" where there is none."""
+    cursor = await connection.execute(
+        "SELECT position, coalesce(sender_body, ''), coalesce(recipient_body, '') FROM ledger.statement "
+        "WHERE position > %s ORDER BY position LIMIT %s",
+        (position, limit),
+    )
+    return await cursor.fetchall()
+
+
 async def lease(connection: Connection, follower: str, holder: str, token: UUID, lease_seconds: float) -> Cursor:
     """Give `holder` the follower's cursor under a new token, unless another holder's lease runs."""
     await connection.execute("INSERT INTO evidence.cursor (follower) VALUES (%s) ON CONFLICT DO NOTHING", (follower,))

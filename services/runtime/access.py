@@ -143,7 +143,13 @@ ACCESS: Mapping[str, Access] = MappingProxyType(
             "ListDownLinks": Access(services=_WORKER),
         },
     )
-    | _service("dabir.evidence.v1.EvidenceService", {"ListStatements": Access(roles=_EITHER | _READER)})
+    | _service(
+        "dabir.evidence.v1.EvidenceService",
+        {
+            "ListStatements": Access(roles=_EITHER | _READER),
+            "WatchStatements": Access(roles=_EITHER | _READER),
+        },
+    )
     | _service(
         "dabir.evidence.v1.EvidenceInternalService",
         {

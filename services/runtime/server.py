@@ -39,11 +39,15 @@ BackgroundTask = Callable[[], Coroutine[Any, Any, None]]
 
 @dataclass(frozen=True)
 class Service:
-    """A proto service: its full name, the generated `add_…Servicer_to_server`, our servicer."""
+    """A proto service: its full name, the generated `add_…Servicer_to_server`, our servicer.
+
+    `end_streams`: called when the server stops, for streams that have no end of their own.
+    """
 
     name: str
     add: Callable[[Any, Any], None]
     servicer: object
+    end_streams: Callable[[], None] | None = None
 
 
 class Server:
@@ -87,6 +91,9 @@ class Server:
         """Say NOT_SERVING, wait for the balancer, refuse new calls, finish what runs."""
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(self._config.stop_wait_seconds)
+        for service in self._served:
+            if service.end_streams is not None:
+                service.end_streams()
         await self._server.stop(self._config.stop_grace_seconds)
 
     async def _say(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:

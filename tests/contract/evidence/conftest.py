@@ -1,5 +1,6 @@
 """A running evidence over a database of the test's own."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -14,10 +15,12 @@ from dabir.evidence.v1.evidence_pb2_grpc import (
 from dabir.formats.signer import FileSigner, certificate_sha256
 from dabir.formats.statement import events_of
 from infra.local.pki import DevelopmentPki
+from services.evidence.feed import Feed
 from services.evidence.servicer import EvidenceInternalServicer, EvidenceServicer
 from services.runtime.database import open_pool
 from services.runtime.identity import Role
 from services.runtime.ledger import Ledger
+from services.runtime.metrics import Metrics
 from services.runtime.server import Server, Service
 from tests.conftest import Postgres
 from tests.contract.evidence.harness import Evidence, Listed, config_of, tls_pair
@@ -54,8 +57,15 @@ async def evidence(fresh_postgres: Postgres, tmp_path: Path) -> AsyncIterator[Ev
     config = config_of(tmp_path, pki, fresh_postgres)
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(open_pool(config))
+        metrics = Metrics()
+        feed = Feed(pool, config, metrics.registry)
         offered = [
-            Service("dabir.evidence.v1.EvidenceService", add_EvidenceServiceServicer_to_server, EvidenceServicer(pool)),
+            Service(
+                "dabir.evidence.v1.EvidenceService",
+                add_EvidenceServiceServicer_to_server,
+                EvidenceServicer(pool, feed),
+                end_streams=feed.end,
+            ),
             Service(
                 "dabir.evidence.v1.EvidenceInternalService",
                 add_EvidenceInternalServiceServicer_to_server,
@@ -65,4 +75,6 @@ async def evidence(fresh_postgres: Postgres, tmp_path: Path) -> AsyncIterator[Ev
         server = Server(config, offered, listed)
         port = await server.start()
         stack.push_async_callback(server.stop)
-        yield Evidence(port, pki, fresh_postgres, ledger, pool)
+        reading = asyncio.create_task(feed.run())
+        stack.callback(reading.cancel)
+        yield Evidence(port, pki, fresh_postgres, ledger, pool, listed, metrics, server, config, feed)

@@ -1,5 +1,6 @@
 """A running evidence and those who call it."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,14 @@ import psycopg
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
+from dabir.common.v1.statement_pb2 import Statement
 from dabir.evidence.v1 import evidence_pb2 as pb
 from dabir.evidence.v1.evidence_pb2_grpc import EvidenceInternalServiceStub, EvidenceServiceStub
+from dabir.formats.signer import certificate_sha256
 from infra.local.pki import DevelopmentPki, Pair
 from services.evidence import sequencer
 from services.evidence.config import EvidenceConfig
+from services.evidence.feed import Feed
 from services.evidence.sequencer import Figures
 from services.runtime.authentication import ListedCertificate
 from services.runtime.channel import reason_of
@@ -21,6 +25,7 @@ from services.runtime.database import Pool
 from services.runtime.identity import Role
 from services.runtime.ledger import Ledger
 from services.runtime.metrics import Metrics
+from services.runtime.server import Server
 from tests.conftest import Postgres
 from tests.integration.ledger.writer import HUB, SENDERS, consign, register
 
@@ -32,21 +37,35 @@ class Listed:
 
     def __init__(self, bodies: dict[bytes, tuple[str, frozenset[Role]]]) -> None:
         self._bodies = bodies
+        self.revoked: set[bytes] = set()
 
     async def resolve(self, sha256: bytes) -> ListedCertificate | None:
         if sha256 not in self._bodies:
             return None
         owner, roles = self._bodies[sha256]
-        return ListedCertificate(owner=owner, purpose="tls", roles=roles, revoked=False)
+        return ListedCertificate(owner=owner, purpose="tls", roles=roles, revoked=sha256 in self.revoked)
 
 
 class Evidence:
     """The running server, its callers, and a service that states."""
 
-    def __init__(self, port: int, pki: DevelopmentPki, postgres: Postgres, ledger: Ledger, pool: Pool) -> None:
-        self._port, self._pki, self._postgres, self._ledger = port, pki, postgres, ledger
-        self.pool = pool
-        self.figures = Figures(Metrics().registry)
+    def __init__(
+        self,
+        port: int,
+        pki: DevelopmentPki,
+        postgres: Postgres,
+        ledger: Ledger,
+        pool: Pool,
+        listed: Listed,
+        metrics: Metrics,
+        server: Server,
+        config: EvidenceConfig,
+        feed: Feed,
+    ) -> None:
+        self._port, self._pki, self._postgres, self.ledger = port, pki, postgres, ledger
+        self.pool, self.metrics, self.server = pool, metrics, server
+        self._listed, self.config, self.feed = listed, config, feed
+        self.figures = Figures(metrics.registry)
         self.seal = ledger.signer.certificate
 
     def channel(self, who: str) -> grpc.aio.Channel:
@@ -55,14 +74,18 @@ class Evidence:
         credentials = grpc.ssl_channel_credentials(
             self._pki.root.read_bytes(), pair.key.read_bytes(), pair.certificate.read_bytes()
         )
-        return grpc.aio.secure_channel(f"localhost:{self._port}", credentials)
+        return grpc.aio.secure_channel(f"localhost:{self._port}", credentials, [("grpc.use_local_subchannel_pool", 1)])
+
+    def revoke(self, who: str) -> None:
+        """Ends a member's certificate."""
+        self._listed.revoked.add(certificate_sha256(tls_pair(self._pki, who).chain[0]))
 
     async def letter(self, *, numbered: bool = True, classification: int | None = None) -> str:
         """Register and consign a letter of interior's to two offices of bank's; three statements."""
         url = self._postgres.database_url("intake")
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-            registered = await register(connection, self._ledger, SENDERS[0], classification)
-            await consign(connection, self._ledger, registered)
+            registered = await register(connection, self.ledger, SENDERS[0], classification)
+            await consign(connection, self.ledger, registered)
         if numbered:
             await self.number()
         return registered.subject
@@ -70,6 +93,13 @@ class Evidence:
     async def number(self) -> None:
         while await sequencer.number_once(self.pool, 100):
             pass
+
+    def url(self, role: str) -> str:
+        return self._postgres.database_url(role)
+
+    def sample(self, name: str) -> float:
+        """A figure of the server's."""
+        return self.metrics.registry.get_sample_value(name) or 0.0
 
     def rows(self, query: bytes) -> list[Any]:
         with psycopg.connect(self._postgres.owner_url) as connection:
@@ -99,6 +129,13 @@ def config_of(folder: Path, pki: DevelopmentPki, postgres: Postgres) -> Evidence
         database_url_file=url_file,
         allowed_services=("worker",),
         directory_target="",
+        watch_poll_ms=10,
+        watch_page=4,
+        watch_heartbeat_seconds=0.1,
+        watch_reader_seconds=1.0,
+        watch_streams_per_body=3,
+        watch_streams=4,
+        stream_recheck_seconds=0.1,
     )
 
 
@@ -147,3 +184,60 @@ class Follower:
             pb.RefusedStatement(position=position, reason=reason) for position, reason in (refused or {}).items()
         )
         return int((await self._stub.Advance(request, timeout=DEADLINE_SECONDS)).cursor)
+
+
+class Watch:
+    """A member's open stream."""
+
+    def __init__(self, evidence: Evidence, who: str, after_position: int = 0) -> None:
+        self._channel = evidence.channel(who)
+        stub = EvidenceServiceStub(self._channel)
+        # Without a deadline: the stream has no end.
+        self.call = stub.WatchStatements(pb.WatchStatementsRequest(after_position=after_position))
+        self.position = after_position
+
+    async def __aenter__(self) -> "Watch":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.call.cancel()
+        await self._channel.close()
+
+    async def next(self) -> pb.WatchStatementsResponse:
+        """The next message, whatever it is."""
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            message: Any = await self.call.read()
+        if message is grpc.aio.EOF:
+            raise AssertionError("the stream ended without an error")
+        assert message.position >= self.position
+        self.position = message.position
+        given: pb.WatchStatementsResponse = message
+        return given
+
+    async def statements(self, count: int) -> list[Statement]:
+        """The next ones, heartbeats passed over."""
+        found: list[Statement] = []
+        while len(found) < count:
+            message = await self.next()
+            if message.HasField("statement"):
+                assert message.position == message.statement.position
+                found.append(message.statement)
+        return found
+
+    async def up_to(self, position: int) -> list[Statement]:
+        """Everything until the stream says that it has read up to `position`."""
+        found: list[Statement] = []
+        while self.position < position:
+            message = await self.next()
+            if message.HasField("statement"):
+                found.append(message.statement)
+        return found
+
+    async def ending(self) -> tuple[str, str]:
+        """Code and reason of its end, which must come by itself."""
+
+        async def read_on() -> None:
+            while True:
+                await self.next()
+
+        return await refusal(read_on())

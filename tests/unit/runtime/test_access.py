@@ -99,7 +99,7 @@ def test_each_rpc_against_each_hub_service(rpc: str) -> None:
 @pytest.mark.parametrize("rpc", RPCS)
 def test_what_reads_is_not_mutating_and_what_changes_is(rpc: str) -> None:
     method = rpc.rpartition("/")[2]
-    reads = method.startswith(("Get", "List", "Query", "Resolve", "Download"))
+    reads = method.startswith(("Get", "List", "Query", "Resolve", "Download", "Watch"))
     assert ACCESS[rpc].mutating != reads
 
 

@@ -27,7 +27,7 @@ from dabir.common.v1 import statement_pb2 as dabir_dot_common_dot_v1_dot_stateme
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n dabir/evidence/v1/evidence.proto\x12\x11\x64\x61\x62ir.evidence.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x64\x61\x62ir/common/v1/statement.proto\x1a\x1egoogle/protobuf/duration.proto\"j\n\x15ListStatementsRequest\x12\x17\n\x06parent\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18x\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"a\n\x16ListStatementsResponse\x12.\n\nstatements\x18\x01 \x03(\x0b\x32\x1a.dabir.common.v1.Statement\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc7\x01\n\rFollowRequest\x12/\n\x08\x66ollower\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x1a\n\x06holder\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x45\n\x0elease_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x12\xbaH\x0f\xaa\x01\t\"\x03\x08\xac\x02\x32\x02\x08\x01\xc8\x01\x01\x12\"\n\x0emax_statements\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\"\x8b\x01\n\x0e\x46ollowResponse\x12\r\n\x05lease\x18\x01 \x01(\t\x12\x12\n\nlease_held\x18\x02 \x01(\x08\x12\x38\n\nstatements\x18\x03 \x03(\x0b\x32$.dabir.evidence.v1.FollowedStatement\x12\x0e\n\x06\x63ursor\x18\x04 \x01(\x03\x12\x0c\n\x04head\x18\x05 \x01(\x03\"r\n\x11\x46ollowedStatement\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x0b\n\x03txn\x18\x04 \x01(\t\x12\r\n\x05\x65vent\x18\x05 \x01(\t\x12\x10\n\x08sequence\x18\x06 \x01(\x03\"\xc9\x01\n\x0e\x41\x64vanceRequest\x12/\n\x08\x66ollower\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x19\n\x05lease\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x15\n\x04\x66rom\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x13\n\x02to\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12?\n\x07refused\x18\x05 \x03(\x0b\x32#.dabir.evidence.v1.RefusedStatementB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\"?\n\x10RefusedStatement\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x19\n\x06reason\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"!\n\x0f\x41\x64vanceResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\x03\x32x\n\x0f\x45videnceService\x12\x65\n\x0eListStatements\x12(.dabir.evidence.v1.ListStatementsRequest\x1a).dabir.evidence.v1.ListStatementsResponse2\xba\x01\n\x17\x45videnceInternalService\x12M\n\x06\x46ollow\x12 .dabir.evidence.v1.FollowRequest\x1a!.dabir.evidence.v1.FollowResponse\x12P\n\x07\x41\x64vance\x12!.dabir.evidence.v1.AdvanceRequest\x1a\".dabir.evidence.v1.AdvanceResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n dabir/evidence/v1/evidence.proto\x12\x11\x64\x61\x62ir.evidence.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x64\x61\x62ir/common/v1/statement.proto\x1a\x1egoogle/protobuf/duration.proto\"j\n\x15ListStatementsRequest\x12\x17\n\x06parent\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18x\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"a\n\x16ListStatementsResponse\x12.\n\nstatements\x18\x01 \x03(\x0b\x32\x1a.dabir.common.v1.Statement\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"9\n\x16WatchStatementsRequest\x12\x1f\n\x0e\x61\x66ter_position\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"Z\n\x17WatchStatementsResponse\x12-\n\tstatement\x18\x01 \x01(\x0b\x32\x1a.dabir.common.v1.Statement\x12\x10\n\x08position\x18\x02 \x01(\x03\"\xc7\x01\n\rFollowRequest\x12/\n\x08\x66ollower\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x1a\n\x06holder\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x45\n\x0elease_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x12\xbaH\x0f\xaa\x01\t\"\x03\x08\xac\x02\x32\x02\x08\x01\xc8\x01\x01\x12\"\n\x0emax_statements\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\"\x8b\x01\n\x0e\x46ollowResponse\x12\r\n\x05lease\x18\x01 \x01(\t\x12\x12\n\nlease_held\x18\x02 \x01(\x08\x12\x38\n\nstatements\x18\x03 \x03(\x0b\x32$.dabir.evidence.v1.FollowedStatement\x12\x0e\n\x06\x63ursor\x18\x04 \x01(\x03\x12\x0c\n\x04head\x18\x05 \x01(\x03\"r\n\x11\x46ollowedStatement\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x0b\n\x03txn\x18\x04 \x01(\t\x12\r\n\x05\x65vent\x18\x05 \x01(\t\x12\x10\n\x08sequence\x18\x06 \x01(\x03\"\xc9\x01\n\x0e\x41\x64vanceRequest\x12/\n\x08\x66ollower\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x19\n\x05lease\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x15\n\x04\x66rom\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x13\n\x02to\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12?\n\x07refused\x18\x05 \x03(\x0b\x32#.dabir.evidence.v1.RefusedStatementB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\"?\n\x10RefusedStatement\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x19\n\x06reason\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"!\n\x0f\x41\x64vanceResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\x03\x32\xe4\x01\n\x0f\x45videnceService\x12\x65\n\x0eListStatements\x12(.dabir.evidence.v1.ListStatementsRequest\x1a).dabir.evidence.v1.ListStatementsResponse\x12j\n\x0fWatchStatements\x12).dabir.evidence.v1.WatchStatementsRequest\x1a*.dabir.evidence.v1.WatchStatementsResponse0\x01\x32\xba\x01\n\x17\x45videnceInternalService\x12M\n\x06\x46ollow\x12 .dabir.evidence.v1.FollowRequest\x1a!.dabir.evidence.v1.FollowResponse\x12P\n\x07\x41\x64vance\x12!.dabir.evidence.v1.AdvanceRequest\x1a\".dabir.evidence.v1.AdvanceResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,6 +40,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTSTATEMENTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
   _globals['_LISTSTATEMENTSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTSTATEMENTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\010'
+  _globals['_WATCHSTATEMENTSREQUEST'].fields_by_name['after_position']._loaded_options = None
+  _globals['_WATCHSTATEMENTSREQUEST'].fields_by_name['after_position']._serialized_options = b'\272H\004\"\002(\000'
   _globals['_FOLLOWREQUEST'].fields_by_name['follower']._loaded_options = None
   _globals['_FOLLOWREQUEST'].fields_by_name['follower']._serialized_options = b'\272H\032r\0302\026^[a-z][a-z0-9-]{1,62}$'
   _globals['_FOLLOWREQUEST'].fields_by_name['holder']._loaded_options = None
@@ -64,20 +66,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTSTATEMENTSREQUEST']._serialized_end=255
   _globals['_LISTSTATEMENTSRESPONSE']._serialized_start=257
   _globals['_LISTSTATEMENTSRESPONSE']._serialized_end=354
-  _globals['_FOLLOWREQUEST']._serialized_start=357
-  _globals['_FOLLOWREQUEST']._serialized_end=556
-  _globals['_FOLLOWRESPONSE']._serialized_start=559
-  _globals['_FOLLOWRESPONSE']._serialized_end=698
-  _globals['_FOLLOWEDSTATEMENT']._serialized_start=700
-  _globals['_FOLLOWEDSTATEMENT']._serialized_end=814
-  _globals['_ADVANCEREQUEST']._serialized_start=817
-  _globals['_ADVANCEREQUEST']._serialized_end=1018
-  _globals['_REFUSEDSTATEMENT']._serialized_start=1020
-  _globals['_REFUSEDSTATEMENT']._serialized_end=1083
-  _globals['_ADVANCERESPONSE']._serialized_start=1085
-  _globals['_ADVANCERESPONSE']._serialized_end=1118
-  _globals['_EVIDENCESERVICE']._serialized_start=1120
-  _globals['_EVIDENCESERVICE']._serialized_end=1240
-  _globals['_EVIDENCEINTERNALSERVICE']._serialized_start=1243
-  _globals['_EVIDENCEINTERNALSERVICE']._serialized_end=1429
+  _globals['_WATCHSTATEMENTSREQUEST']._serialized_start=356
+  _globals['_WATCHSTATEMENTSREQUEST']._serialized_end=413
+  _globals['_WATCHSTATEMENTSRESPONSE']._serialized_start=415
+  _globals['_WATCHSTATEMENTSRESPONSE']._serialized_end=505
+  _globals['_FOLLOWREQUEST']._serialized_start=508
+  _globals['_FOLLOWREQUEST']._serialized_end=707
+  _globals['_FOLLOWRESPONSE']._serialized_start=710
+  _globals['_FOLLOWRESPONSE']._serialized_end=849
+  _globals['_FOLLOWEDSTATEMENT']._serialized_start=851
+  _globals['_FOLLOWEDSTATEMENT']._serialized_end=965
+  _globals['_ADVANCEREQUEST']._serialized_start=968
+  _globals['_ADVANCEREQUEST']._serialized_end=1169
+  _globals['_REFUSEDSTATEMENT']._serialized_start=1171
+  _globals['_REFUSEDSTATEMENT']._serialized_end=1234
+  _globals['_ADVANCERESPONSE']._serialized_start=1236
+  _globals['_ADVANCERESPONSE']._serialized_end=1269
+  _globals['_EVIDENCESERVICE']._serialized_start=1272
+  _globals['_EVIDENCESERVICE']._serialized_end=1500
+  _globals['_EVIDENCEINTERNALSERVICE']._serialized_start=1503
+  _globals['_EVIDENCEINTERNALSERVICE']._serialized_end=1689
 # @@protoc_insertion_point(module_scope)

@@ -81,6 +81,58 @@ class ListStatementsResponse(_message.Message):
 Global___ListStatementsResponse: _TypeAlias = ListStatementsResponse  # noqa: Y015
 
 @_typing.final
+class WatchStatementsRequest(_message.Message):
+    """Asks for statements as they come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_POSITION_FIELD_NUMBER: _builtins.int
+    after_position: _builtins.int
+    """The `position` of the last message dealt with; 0 for everything from the beginning."""
+    def __init__(
+        self,
+        *,
+        after_position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_position", b"after_position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchStatementsRequest: _TypeAlias = WatchStatementsRequest  # noqa: Y015
+
+@_typing.final
+class WatchStatementsResponse(_message.Message):
+    """A statement, or that there is none: the latter when all was sent, and then every `watch_heartbeat_seconds` (10)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """All of the caller's statements up to here have been sent, this message's included. Positions are the ledger's, so
+    those of others make steps in between.
+    """
+    @_builtins.property
+    def statement(self) -> _statement_pb2.Statement:
+        """The next statement; absent where the stream only says how far it has read."""
+
+    def __init__(
+        self,
+        *,
+        statement: _statement_pb2.Statement | None = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["statement", b"statement"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "statement", b"statement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchStatementsResponse: _TypeAlias = WatchStatementsResponse  # noqa: Y015
+
+@_typing.final
 class FollowRequest(_message.Message):
     """Leases a batch."""
 

@@ -40,6 +40,11 @@ class EvidenceServiceStub:
                 request_serializer=dabir_dot_evidence_dot_v1_dot_evidence__pb2.ListStatementsRequest.SerializeToString,
                 response_deserializer=dabir_dot_evidence_dot_v1_dot_evidence__pb2.ListStatementsResponse.FromString,
                 _registered_method=True)
+        self.WatchStatements = channel.unary_stream(
+                '/dabir.evidence.v1.EvidenceService/WatchStatements',
+                request_serializer=dabir_dot_evidence_dot_v1_dot_evidence__pb2.WatchStatementsRequest.SerializeToString,
+                response_deserializer=dabir_dot_evidence_dot_v1_dot_evidence__pb2.WatchStatementsResponse.FromString,
+                _registered_method=True)
 
 
 class EvidenceServiceServicer:
@@ -60,6 +65,25 @@ class EvidenceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchStatements(self, request, context):
+        """The same statements as ListStatements shows without a parent, from a position on, and then each as soon as it is
+        numbered. By position, none left out and none twice: whoever keeps the `position` of the last message dealt with
+        and calls again with it as `after_position` misses nothing, whatever broke in between. Every stream of a body gets
+        everything. The stream has no end of its own and needs no deadline. After UNAVAILABLE, DEADLINE_EXCEEDED or
+        RESOURCE_EXHAUSTED call again, a little later each time.
+
+        Who may call: members that may send, receive or read. The certificate is looked up again while the stream is open:
+        one that is revoked ends it within 60 seconds.
+        Errors: FAILED_PRECONDITION with POSITION_AHEAD (the ledger ends before `after_position`: it is not this hub's, or
+        the hub has lost statements that it had handed out); RESOURCE_EXHAUSTED with WATCH_STREAMS_OF_BODY (the body has as
+        many open streams as it may: `watch_streams_per_body`, 4), WATCH_STREAMS_FULL (all bodies together: `watch_streams`,
+        128) or READER_TOO_SLOW (a message was not taken for `watch_reader_seconds`, 20); UNAUTHENTICATED with
+        CERTIFICATE_REVOKED or CERTIFICATE_EXPIRED; UNAVAILABLE with STOPPING (the process ends: another one goes on).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EvidenceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -67,6 +91,11 @@ def add_EvidenceServiceServicer_to_server(servicer, server):
                     servicer.ListStatements,
                     request_deserializer=dabir_dot_evidence_dot_v1_dot_evidence__pb2.ListStatementsRequest.FromString,
                     response_serializer=dabir_dot_evidence_dot_v1_dot_evidence__pb2.ListStatementsResponse.SerializeToString,
+            ),
+            'WatchStatements': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchStatements,
+                    request_deserializer=dabir_dot_evidence_dot_v1_dot_evidence__pb2.WatchStatementsRequest.FromString,
+                    response_serializer=dabir_dot_evidence_dot_v1_dot_evidence__pb2.WatchStatementsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -97,6 +126,33 @@ class EvidenceService:
             '/dabir.evidence.v1.EvidenceService/ListStatements',
             dabir_dot_evidence_dot_v1_dot_evidence__pb2.ListStatementsRequest.SerializeToString,
             dabir_dot_evidence_dot_v1_dot_evidence__pb2.ListStatementsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchStatements(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/dabir.evidence.v1.EvidenceService/WatchStatements',
+            dabir_dot_evidence_dot_v1_dot_evidence__pb2.WatchStatementsRequest.SerializeToString,
+            dabir_dot_evidence_dot_v1_dot_evidence__pb2.WatchStatementsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,21 @@ class EvidenceServiceStub:
     Errors: INVALID_ARGUMENT with PARENT_INVALID (the parent is no letter, delivery or body) or PAGE_TOKEN_INVALID (the
     token is not of this query and caller).
     """
+    WatchStatements: _grpc.UnaryStreamMultiCallable[_evidence_pb2.WatchStatementsRequest, _evidence_pb2.WatchStatementsResponse]
+    """The same statements as ListStatements shows without a parent, from a position on, and then each as soon as it is
+    numbered. By position, none left out and none twice: whoever keeps the `position` of the last message dealt with
+    and calls again with it as `after_position` misses nothing, whatever broke in between. Every stream of a body gets
+    everything. The stream has no end of its own and needs no deadline. After UNAVAILABLE, DEADLINE_EXCEEDED or
+    RESOURCE_EXHAUSTED call again, a little later each time.
+
+    Who may call: members that may send, receive or read. The certificate is looked up again while the stream is open:
+    one that is revoked ends it within 60 seconds.
+    Errors: FAILED_PRECONDITION with POSITION_AHEAD (the ledger ends before `after_position`: it is not this hub's, or
+    the hub has lost statements that it had handed out); RESOURCE_EXHAUSTED with WATCH_STREAMS_OF_BODY (the body has as
+    many open streams as it may: `watch_streams_per_body`, 4), WATCH_STREAMS_FULL (all bodies together: `watch_streams`,
+    128) or READER_TOO_SLOW (a message was not taken for `watch_reader_seconds`, 20); UNAUTHENTICATED with
+    CERTIFICATE_REVOKED or CERTIFICATE_EXPIRED; UNAVAILABLE with STOPPING (the process ends: another one goes on).
+    """
 
 @_typing.type_check_only
 class EvidenceServiceAsyncStub(EvidenceServiceStub):
@@ -58,6 +73,21 @@ class EvidenceServiceAsyncStub(EvidenceServiceStub):
     Who may call: members that may send, receive or read.
     Errors: INVALID_ARGUMENT with PARENT_INVALID (the parent is no letter, delivery or body) or PAGE_TOKEN_INVALID (the
     token is not of this query and caller).
+    """
+    WatchStatements: _aio.UnaryStreamMultiCallable[_evidence_pb2.WatchStatementsRequest, _evidence_pb2.WatchStatementsResponse]  # type: ignore[assignment]
+    """The same statements as ListStatements shows without a parent, from a position on, and then each as soon as it is
+    numbered. By position, none left out and none twice: whoever keeps the `position` of the last message dealt with
+    and calls again with it as `after_position` misses nothing, whatever broke in between. Every stream of a body gets
+    everything. The stream has no end of its own and needs no deadline. After UNAVAILABLE, DEADLINE_EXCEEDED or
+    RESOURCE_EXHAUSTED call again, a little later each time.
+
+    Who may call: members that may send, receive or read. The certificate is looked up again while the stream is open:
+    one that is revoked ends it within 60 seconds.
+    Errors: FAILED_PRECONDITION with POSITION_AHEAD (the ledger ends before `after_position`: it is not this hub's, or
+    the hub has lost statements that it had handed out); RESOURCE_EXHAUSTED with WATCH_STREAMS_OF_BODY (the body has as
+    many open streams as it may: `watch_streams_per_body`, 4), WATCH_STREAMS_FULL (all bodies together: `watch_streams`,
+    128) or READER_TOO_SLOW (a message was not taken for `watch_reader_seconds`, 20); UNAUTHENTICATED with
+    CERTIFICATE_REVOKED or CERTIFICATE_EXPIRED; UNAVAILABLE with STOPPING (the process ends: another one goes on).
     """
 
 class EvidenceServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -77,6 +107,27 @@ class EvidenceServiceServicer(metaclass=_abc_1.ABCMeta):
         Who may call: members that may send, receive or read.
         Errors: INVALID_ARGUMENT with PARENT_INVALID (the parent is no letter, delivery or body) or PAGE_TOKEN_INVALID (the
         token is not of this query and caller).
+        """
+
+    @_abc_1.abstractmethod
+    def WatchStatements(
+        self,
+        request: _evidence_pb2.WatchStatementsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_evidence_pb2.WatchStatementsResponse], _abc.AsyncIterator[_evidence_pb2.WatchStatementsResponse]]:
+        """The same statements as ListStatements shows without a parent, from a position on, and then each as soon as it is
+        numbered. By position, none left out and none twice: whoever keeps the `position` of the last message dealt with
+        and calls again with it as `after_position` misses nothing, whatever broke in between. Every stream of a body gets
+        everything. The stream has no end of its own and needs no deadline. After UNAVAILABLE, DEADLINE_EXCEEDED or
+        RESOURCE_EXHAUSTED call again, a little later each time.
+
+        Who may call: members that may send, receive or read. The certificate is looked up again while the stream is open:
+        one that is revoked ends it within 60 seconds.
+        Errors: FAILED_PRECONDITION with POSITION_AHEAD (the ledger ends before `after_position`: it is not this hub's, or
+        the hub has lost statements that it had handed out); RESOURCE_EXHAUSTED with WATCH_STREAMS_OF_BODY (the body has as
+        many open streams as it may: `watch_streams_per_body`, 4), WATCH_STREAMS_FULL (all bodies together: `watch_streams`,
+        128) or READER_TOO_SLOW (a message was not taken for `watch_reader_seconds`, 20); UNAUTHENTICATED with
+        CERTIFICATE_REVOKED or CERTIFICATE_EXPIRED; UNAVAILABLE with STOPPING (the process ends: another one goes on).
         """
 
 def add_EvidenceServiceServicer_to_server(servicer: EvidenceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
