@@ -8,6 +8,7 @@ import os
 import random
 import secrets
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -38,7 +39,9 @@ def stack(stack_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPath
     """A whole stack of these tests' own, two of everything of the hub's: every case leaves it whole for the next."""
     directory = stack_folder("chaos") / "state"
     yield control.up(directory, 2)
-    control.down(directory)
+    supervisor = control.supervisor_pid(directory)
+    assert supervisor is not None
+    os.kill(supervisor, signal.SIGKILL)  # everything dies with it: nothing is kept, so nothing need end well
     shutil.copytree(directory / "logs", tmp_path_factory.mktemp("chaos") / "logs")  # for whoever asks why a case failed
     control.clean(directory)
 

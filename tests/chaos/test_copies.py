@@ -4,6 +4,7 @@ import contextlib
 import random
 import urllib.request
 import uuid
+from collections.abc import Iterator
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -21,30 +22,52 @@ from tests.chaos.waiting import until
 MOMENTS = {
     "intake": (Moment.SUBMITTING, Moment.ACCEPTED, Moment.REFUSING, Moment.ANSWERING),
     "documents": (Moment.UPLOADING, Moment.SUBMITTING, Moment.SAVING),
+    "workers": (Moment.SUBMITTING, Moment.ACKNOWLEDGED, Moment.ACCEPTED),
 }
 
 
-@pytest.mark.parametrize("service", MOMENTS)
-def test_calls_go_on_through_the_other(stack: Stack, post: Post, chance: random.Random, service: str) -> None:
-    copies = faults.copies(stack, service)
-    moment, victim = chance.choice(MOMENTS[service]), chance.choice(copies)
-    (other,) = set(copies) - {victim}
-    print(f"{victim} is killed when {moment.value}")
-    until("both copies serve members", lambda: all(serve_more(stack, post, service)))
-    settings = config_file(stack, victim)
-    away = settings.with_suffix(".away")
-    settings.rename(away)  # without them it does not start again
+@contextlib.contextmanager
+def away(stack: Stack, process: str) -> Iterator[faults.Killed]:
+    """The process is killed, and does not start again while the block runs: its settings are not to be found."""
+    settings = config_file(stack, process)
+    hidden = settings.with_suffix(".hidden")
+    settings.rename(hidden)
     try:
-        with Traffic(post, chance) as traffic:
-            traffic.wait_for(moment, 1)
-            killed, before = faults.kill(stack, victim), served(stack, other)
+        yield faults.kill(stack, process)
+    finally:
+        hidden.rename(settings)
+
+
+@pytest.mark.parametrize("service", ["intake", "documents"])
+def test_calls_go_on_through_the_other(stack: Stack, post: Post, chance: random.Random, service: str) -> None:
+    until("both copies serve members", lambda: all(serve_more(stack, post, service)))
+    victim, other = draw_victim(stack, chance, service)
+    with Traffic(post, chance) as traffic:
+        traffic.wait_for(chance.choice(MOMENTS[service]), 1)
+        with away(stack, victim) as killed:
+            before = served(stack, other)
             travelled = traffic.finish()
             assert served(stack, other) > before
-    finally:
-        away.rename(settings)
     faults.wait_until_back(stack, killed)
     until("both copies serve members again", lambda: all(serve_more(stack, post, service)))
     whole.check(stack, post, travelled)
+
+
+def test_letters_go_on_through_the_other_worker(stack: Stack, post: Post, chance: random.Random) -> None:
+    victim, _ = draw_victim(stack, chance, "workers")
+    with Traffic(post, chance) as traffic:
+        traffic.wait_for(chance.choice(MOMENTS["workers"]), 1)
+        with away(stack, victim) as killed:
+            travelled = traffic.finish()
+    faults.wait_until_back(stack, killed)
+    whole.check(stack, post, travelled)
+
+
+def draw_victim(stack: Stack, chance: random.Random, service: str) -> tuple[str, str]:
+    """One of its copies, and the other."""
+    victim, other = chance.sample(faults.copies(stack, service), 2)
+    print(f"{victim} is killed")
+    return victim, other
 
 
 def serve_more(stack: Stack, post: Post, service: str) -> list[bool]:

@@ -32,7 +32,6 @@ MOST_TIMES = {Moment.REFUSING: 1, Moment.ANSWERING: 1}
 def test_killed_under_letters(stack: Stack, post: Post, chance: random.Random, victim: str) -> None:
     moment, times = chance.choice(MOMENTS[victim]), chance.choice((1, 2))
     times = min(times, MOST_TIMES.get(moment, times))
-    print(f"{victim} is killed when, for time {times}, {moment.value}")
     with Traffic(post, chance) as traffic:
         traffic.wait_for(moment, times)
         killed = faults.kill(stack, *faults.copies(stack, victim))

@@ -36,7 +36,6 @@ def test_letters_go_on_after_their_runs_were_terminated(stack: Stack, post: Post
 
     terminate(stack, run)
     moment = chance.choice((Moment.ACKNOWLEDGED, Moment.ACCEPTED, Moment.REFUSING, Moment.ANSWERING))
-    print(f"the runs of the traffic are terminated when {moment.value}")
     with Traffic(post, chance) as traffic:
         traffic.wait_for(moment, 1)
         until("some of its letters' runs are terminated", lambda: terminate_all(stack, traffic.acknowledged()))
@@ -65,7 +64,6 @@ def terminate_all(stack: Stack, letters: Collection[str]) -> int:
 
 def test_letters_go_on_without_temporals_file(stack: Stack, post: Post, chance: random.Random) -> None:
     moment, times = chance.choice((Moment.SUBMITTING, Moment.ACKNOWLEDGED)), chance.choice((1, 2, 3))
-    print(f"Temporal is killed and its file removed when, for time {times}, {moment.value}")
     with Traffic(post, chance) as traffic:
         traffic.wait_for(moment, times)
         killed = faults.delete_temporal(stack)

@@ -20,7 +20,7 @@ from infra.demo import faulty, plan
 from tests.chaos.letters import BODIES, Kind, Planned, draw
 from tests.chaos.post import Post
 
-AGAIN_SECONDS = 0.1
+AGAIN_SECONDS = 0.2
 FINISH_SECONDS = 120.0
 
 T = TypeVar("T")
@@ -81,6 +81,7 @@ class Traffic:
     def __init__(self, post: Post, chance: random.Random) -> None:
         self._post = post
         self._plan = draw(chance)
+        print(*self._plan, sep="\n")
         self._expected = Counter[str]()
         for planned in self._plan:
             if planned.kind is not Kind.WRONG_DIGEST:
@@ -116,6 +117,7 @@ class Traffic:
         for running in self._running:
             if running.done():
                 running.result()
+        print(f"now, for time {times}: {moment.value}")
 
     def acknowledged(self) -> set[str]:
         """The names of the letters that have their number by now."""
