@@ -102,6 +102,9 @@ def _channel(profile: Profile, service: str, credentials: grpc.ChannelCredential
         ("grpc.enable_retries", 1),
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.max_receive_message_length", 16 << 20),
+        # A hub that is back is found in seconds, and not when a back-off that grew to minutes is over.
+        ("grpc.initial_reconnect_backoff_ms", 200),
+        ("grpc.max_reconnect_backoff_ms", 2_000),
     ]
     if profile.server_name:
         options.append(("grpc.ssl_target_name_override", profile.server_name))
