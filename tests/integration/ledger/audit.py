@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import psycopg
@@ -30,13 +31,12 @@ def read(owner_url: str, *seals: x509.Certificate) -> Chains:
     `seals`: the certificate of every service that stated something. Returns the chains, each by place, with the compact
     JWS and its payload.
     """
-    by_sha256 = {certificate_sha256(seal): seal for seal in seals}
     chains: dict[str, dict[Place, tuple[str, StatementPayload]]] = defaultdict(dict)
     with psycopg.connect(owner_url) as connection:
         # One moment of the ledger: services may be stating while it is read.
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         for (jws,) in connection.execute("SELECT jws FROM ledger.statement").fetchall():
-            payload = verify_statement(jws, by_sha256[read_statement(jws).certificate_sha256])
+            payload = _verified(jws, seals)
             for link in next(event for event in payload.events.values() if event.links).links:
                 series, place = series_and_place(link.chain, link.sequence)
                 assert place not in chains[series], f"{link.chain} {link.sequence} is taken twice"
@@ -45,6 +45,13 @@ def read(owner_url: str, *seals: x509.Certificate) -> Chains:
             _check_chain(series, statements, chains)
         _check_tables(connection, chains)
     return chains
+
+
+@cache
+def _verified(jws: str, seals: tuple[x509.Certificate, ...]) -> StatementPayload:
+    """A ledger that is read again and again is verified once: the same bytes by the same seals say the same."""
+    by_sha256 = {certificate_sha256(seal): seal for seal in seals}
+    return verify_statement(jws, by_sha256[read_statement(jws).certificate_sha256])
 
 
 def _previous(series: str, payload: StatementPayload) -> bytes:
