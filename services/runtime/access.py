@@ -64,6 +64,7 @@ ACCESS: Mapping[str, Access] = MappingProxyType(
         "dabir.intake.v1.SenderService",
         {
             "SubmitLetter": Access(roles=_SENDER, mutating=True),
+            "RecallLetter": Access(roles=_SENDER, mutating=True),
             "GetLetter": Access(roles=_SENDER | _READER),
             "ListLetters": Access(roles=_SENDER | _READER),
             "ListSentDeliveries": Access(roles=_SENDER | _READER),
@@ -78,6 +79,9 @@ ACCESS: Mapping[str, Access] = MappingProxyType(
             "GetDelivery": Access(roles=_RECIPIENT | _READER),
             "AcceptDelivery": Access(roles=_RECIPIENT, mutating=True),
             "RefuseDelivery": Access(roles=_RECIPIENT, mutating=True),
+            "MarkRead": Access(roles=_RECIPIENT | _READER, mutating=True),
+            "ReturnDelivery": Access(roles=_RECIPIENT, mutating=True),
+            "AnswerRecall": Access(roles=_RECIPIENT, mutating=True),
         },
     )
     | _service(
@@ -86,6 +90,7 @@ ACCESS: Mapping[str, Access] = MappingProxyType(
             "GetLetterPlan": Access(services=_WORKER),
             "ConsignDeliveries": Access(services=_WORKER, mutating=True),
             "FlagLate": Access(services=_WORKER, mutating=True),
+            "ApplyRecall": Access(services=_WORKER, mutating=True),
             "CloseLetter": Access(services=_WORKER, mutating=True),
             "ListOpenLetters": Access(services=_WORKER),
             "RecordOperatorAction": Access(services=_WORKER, mutating=True),

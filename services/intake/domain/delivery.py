@@ -1,12 +1,11 @@
-"""What may happen to a delivery, and when: receipts, lateness, reminders, and when its letter closes."""
+"""What may happen to a delivery, and when: lateness, reminders, and when its letter closes."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from dabir.common.v1.receipt_pb2 import Receipt, ReturnReason, Verdict
-from services.intake.domain import errors
+from services.intake.domain import errors, recall
 from services.intake.domain.definition import Definition
 from services.intake.domain.model import (
     ACCEPTED,
@@ -18,40 +17,12 @@ from services.intake.domain.model import (
     WITHDRAWN,
     Delivery,
     Letter,
+    Recall,
 )
-from services.runtime.errors import FieldViolation
 
 Clock = Literal["acceptance", "answer"]
 
 _ENDED = (REFUSED, RETURNED, ANSWERED, WITHDRAWN)
-
-
-def check_receipt(
-    receipt: Receipt, verdict: Verdict.ValueType, delivery: Delivery, letter: Letter, *, hub: str
-) -> None:
-    """That a receipt is for this delivery and this call. Raises WrongHub, VerdictWrong, ReceiptMismatch."""
-    if receipt.hub != hub:
-        raise errors.WrongHub(given=receipt.hub, hub=hub)
-    if receipt.verdict != verdict:
-        raise errors.VerdictWrong(given=Verdict.Name(receipt.verdict), wanted=Verdict.Name(verdict))
-    fields = {
-        "delivery": receipt.delivery == delivery.name,
-        "letter": receipt.letter == letter.name,
-        "manifestSha256": receipt.manifest_sha256 == letter.manifest_sha256,
-        "submissionAcceptanceSha256": receipt.submission_acceptance_sha256 == letter.submission_acceptance_sha256,
-        "inNumber": (receipt.in_number.book, receipt.in_number.sequence) == (delivery.book, delivery.sequence),
-    }
-    wrong = [field for field, right in fields.items() if not right]
-    if wrong:
-        violations = [FieldViolation(f"receipt.{field}", "Take it from the envelope.") for field in wrong]
-        raise errors.ReceiptMismatch(field=wrong[0], delivery=delivery.name, field_violations=violations)
-
-
-def check_refusal(receipt: Receipt, definition: Definition) -> None:
-    """Raises RefusalReasonNotPermitted."""
-    if receipt.reason not in definition.demands.refusal_reasons:
-        given = ReturnReason.Name(receipt.reason)
-        raise errors.RefusalReasonNotPermitted(given=given, definition=definition.name)
 
 
 def return_until(decided_at: datetime, definition: Definition) -> datetime:
@@ -123,12 +94,16 @@ class Closing:
     """When to ask again, if only time is missing."""
 
 
-def closing(letter: Letter, deliveries: Collection[Delivery], now: datetime) -> Closing:
-    """Judge an open letter by all of its deliveries."""
-    waiting = [delivery for delivery in deliveries if delivery.kind == "TO" and not _done(delivery, now)]
+def closing(letter: Letter, deliveries: Collection[Delivery], recalls: Collection[Recall], now: datetime) -> Closing:
+    """Judge an open letter by all of its deliveries and recalls.
+
+    What a recall is still to withdraw keeps it open, a copy and an overdue one too: nobody withdraws it afterwards.
+    """
+    owed = [delivery for delivery in deliveries if recall.is_pending(delivery, recalls)]
+    waiting = [d for d in deliveries if d in owed or (d.kind == "TO" and not _done(d, now))]
     if not waiting:
         return Closing(closes=True)
-    if now >= letter.close_at:
+    if now >= letter.close_at and not owed:
         return Closing(closes=True, unclaimed=True)
     windows = [d.return_until for d in waiting if d.state == ACCEPTED and not d.answer_needed and d.return_until]
     only_time = len(windows) == len(waiting)

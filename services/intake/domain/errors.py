@@ -1,6 +1,6 @@
 """Why intake refuses: one class per reason, a sentence of what is wrong and what to do.
 
-Refusals of a signature or its certificate stand in `signature_errors`.
+Refusals of a signature or its certificate stand in `signature_errors`, of a receipt or a recall in `receipt_errors`.
 """
 
 from services.runtime.errors import (
@@ -230,27 +230,6 @@ class DocumentMediaTypeMismatch(DocumentRefused):
 
 class DocumentClaimed(DocumentRefused):
     reason = "DOCUMENT_CLAIMED"
-
-
-# Receipts.
-
-
-class VerdictWrong(InvalidArgument):
-    reason = "VERDICT_WRONG"
-    template = "The receipt says {given}, this call takes {wanted}. Use the call that goes with the receipt."
-    template_fa = "رسید {given} می‌گوید ولی این درخواست {wanted} می‌خواهد."
-
-
-class ReceiptMismatch(InvalidArgument):
-    reason = "RECEIPT_MISMATCH"
-    template = "The receipt's {field} is not that of {delivery}. Take it from the envelope and sign again."
-    template_fa = "{field} رسید با {delivery} نمی‌خواند. آن را از پاکت بردارید و دوباره امضا کنید."
-
-
-class RefusalReasonNotPermitted(InvalidArgument):
-    reason = "REFUSAL_REASON_NOT_PERMITTED"
-    template = "{definition} does not permit a refusal with {given}. GetDefinition names the reasons it permits."
-    template_fa = "{definition} رد نامه به دلیل {given} را نمی‌پذیرد."
 
 
 # The hub's own calls.

@@ -1,5 +1,6 @@
 """What intake holds of a letter, a delivery and a receipt. Fields are the columns (infra/schema/004_intake.sql)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -87,6 +88,29 @@ class Delivery:
     answer: str | None = None
     late_acceptance: bool = False
     late_answer: bool = False
+    ended_at: datetime | None = None
+    ended_by: UUID | None = None
+    """The statement that ended it: returned, answered, withdrawn or, of a granted recall, recall-answered."""
+    first_read_at: datetime | None = None
+    first_read_by: str | None = None
+    """The position of who read it first."""
+    recall_answer: int | None = None
+    """The number of dabir.common.v1.Verdict."""
+    recall_answered_at: datetime | None = None
+    recall_answered_by: UUID | None = None
+    """The statement of the recall's answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recall:
+    """A registered recall without its bytes."""
+
+    letter: str
+    sha256: bytes
+    numbers: list[int]
+    """Of the deliveries recalled, ascending; all of them written out."""
+    statement: UUID
+    asked_at: datetime
 
 
 def granted(delivery: Delivery, letter: NewLetter) -> list[int]:
@@ -97,3 +121,8 @@ def granted(delivery: Delivery, letter: NewLetter) -> list[int]:
 def is_open(delivery: Delivery) -> bool:
     """Whether its content is open to its recipient: it was accepted, whatever came of it since."""
     return delivery.return_until is not None
+
+
+def recall_of(delivery: Delivery, recalls: Iterable[Recall]) -> Recall | None:
+    """The one of its letter's recalls that names a delivery: at most one does."""
+    return next((recall for recall in recalls if delivery.number in recall.numbers), None)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from dabir.common.v1.receipt_pb2 import BookNumber, ReturnReason
+from dabir.common.v1.receipt_pb2 import BookNumber, ReturnReason, Verdict
 from dabir.common.v1.statement_pb2 import (
     StatementDocument,
     StatementEvent,
@@ -84,6 +84,46 @@ def answer_overdue(delivery: Delivery) -> StatementEvent:
 def answered(submission_acceptance_sha256: bytes) -> StatementEvent:
     """That a registered letter answers the delivery: the digest of that letter's SubmissionAcceptance."""
     return StatementEvent(answer_sha256=submission_acceptance_sha256)
+
+
+def content_access(recipient_body: str, certificate_sha256: bytes, position: str) -> StatementEvent:
+    """That a person read the letter, by position. The party is the recipient, with the certificate it called with."""
+    party = StatementParty(body=recipient_body, certificate_sha256=certificate_sha256)
+    return StatementEvent(parties=[party], operator=position)
+
+
+def returned(letter: Letter, delivery: Delivery, reason: int, receipt_sha256: bytes, seal: Checked) -> StatementEvent:
+    """That the recipient sent the letter back by its receipt, after taking it in."""
+    # The same fields as of a refusal; the event says that it was taken in.
+    return consignment_rejection(letter, delivery, reason, receipt_sha256, seal)
+
+
+def recall(letter: Letter, recall_sha256: bytes, seal: Checked) -> StatementEvent:
+    """That the sender asks by its seal that the letter be withdrawn."""
+    return StatementEvent(
+        manifest_sha256=letter.manifest_sha256,
+        parties=[_party(letter.sender_body, seal)],
+        recall_sha256=recall_sha256,
+        signatures=[seal.stated],
+    )
+
+
+def withdrawn(recall_sha256: bytes) -> StatementEvent:
+    """That a recall came before the delivery was taken in."""
+    return StatementEvent(recall_sha256=recall_sha256)
+
+
+def recall_answered(
+    delivery: Delivery, recall_sha256: bytes, verdict: int, receipt_sha256: bytes, seal: Checked
+) -> StatementEvent:
+    """That the recipient granted or refused a recall by its receipt."""
+    return StatementEvent(
+        parties=[_party(delivery.recipient_body, seal)],
+        recall_sha256=recall_sha256,
+        receipt_sha256=receipt_sha256,
+        signatures=[seal.stated],
+        reason=Verdict.Name(Verdict.ValueType(verdict)),
+    )
 
 
 def closed(*, unclaimed: bool) -> StatementEvent:

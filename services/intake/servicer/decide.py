@@ -1,22 +1,29 @@
-"""AcceptDelivery and RefuseDelivery: a receipt decides under the row's lock; who is second gets the outcome."""
+"""AcceptDelivery, RefuseDelivery, ReturnDelivery and AnswerRecall: a receipt decides under the row's lock.
+
+Who is second gets the outcome.
+"""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from dabir.common.v1.receipt_pb2 import VERDICT_ACCEPTED, VERDICT_REFUSED, Receipt, Verdict
-from dabir.common.v1.statement_pb2 import Statement
+from dabir.common.v1 import receipt_pb2 as receipt_pb
+from dabir.common.v1.receipt_pb2 import Receipt, Verdict
+from dabir.common.v1.statement_pb2 import Statement, StatementEvent
 from dabir.formats.receipt import parse_receipt
 from dabir.formats.statement import Event
 from dabir.intake.v1 import letter_pb2
-from services.intake.domain import delivery as rules
+from services.intake.domain import delivery as delivery_rules
 from services.intake.domain import model, statements
+from services.intake.domain import recall as recall_rules
+from services.intake.domain import receipt as rules
 from services.intake.domain.definition import Definition
 from services.intake.domain.model import Delivery, Letter
 from services.intake.domain.signature import Checked
 from services.intake.servicer import reading, signatures, stating
 from services.intake.servicer.registry import Registry
-from services.intake.store import deliveries, letters, receipts, trust_material
+from services.intake.store import deliveries, letters, recalls, receipts, trust_material
 from services.runtime.identity import Caller
 from services.runtime.ledger import Connection, OpenChains
 from services.runtime.logs import log
@@ -25,26 +32,31 @@ _ACCEPTANCE = (Event.CONSIGNMENT_ACCEPTANCE, Event.CONTENT_CONSIGNMENT)
 
 
 async def decide(
-    registry: Registry, name: str, verdict: Verdict.ValueType, receipt: bytes, signature: bytes, who: Caller
+    registry: Registry,
+    name: str,
+    verdicts: Collection[Verdict.ValueType],
+    receipt: bytes,
+    signature: bytes,
+    who: Caller,
 ) -> tuple[letter_pb2.Delivery, Statement | None]:
-    """Take a receipt with `verdict`; the delivery as decided by now, and the statement that decided it."""
+    """Take a receipt with one of `verdicts`; the delivery as decided by now, and the statement that decided it."""
     delivery, letter = await reading.find_delivery(registry, who, name)
     said = parse_receipt(receipt)
-    rules.check_receipt(said, verdict, delivery, letter, hub=registry.hub)
+    rules.check_receipt(said, verdicts, delivery, letter, hub=registry.hub)
     definition = await registry.definition(letter.definition)
-    if verdict == VERDICT_REFUSED:
-        rules.check_refusal(said, definition)
+    rules.check_content(said, delivery, letter, definition)
     signed = SignedReceipt(said, receipt, hashlib.sha256(receipt).digest(), signature)
     async with registry.pool.connection() as connection:
         now = await letters.clock(connection)
         repeated = await receipts.exists(connection, who.body, name, signed.sha256)
     if not repeated:
-        seal = await signatures.check_receipt(registry, who.body, receipt, signature, now)
+        seal = await signatures.check_seal(registry, who.body, receipt, signature, now)
         await _decide(registry, letter, name, definition, signed, seal)
 
     delivery, letter = await reading.find_delivery(registry, who, name)
+    outcome = rules.outcome(said.verdict, delivery)
     async with registry.pool.connection() as connection:
-        decided = await reading.statement(connection, delivery.decision) if delivery.decision else None
+        decided = await reading.statement(connection, outcome) if outcome else None
     return await reading.show_delivery(registry, who, delivery, letter), decided
 
 
@@ -58,49 +70,109 @@ class SignedReceipt:
     signature: bytes
 
 
+@dataclass(frozen=True)
+class _Case:
+    """A receipt that decides, within the transaction."""
+
+    connection: Connection
+    chains: OpenChains
+    letter: Letter
+    delivery: Delivery
+    definition: Definition
+    receipt: SignedReceipt
+    seal: Checked
+
+    async def state(self, event: Event | tuple[Event, ...], fields: StatementEvent) -> UUID:
+        """State what the receipt says; the statement's jti."""
+        return stating.statement_id(await stating.append(self.chains, self.delivery, event, fields, assurance="mtls"))
+
+
 async def _decide(
     registry: Registry, letter: Letter, name: str, definition: Definition, receipt: SignedReceipt, seal: Checked
 ) -> None:
     """The one transaction. Does nothing when the delivery is decided by now."""
-    accepts = receipt.said.verdict == VERDICT_ACCEPTED
     async with registry.pool.connection() as connection:
         await trust_material.keep(connection, seal.material)
         async with connection.transaction():
             (delivery,) = await deliveries.lock(connection, [name])
-            if delivery.state != model.AVAILABLE:
+            asked = await recalls.of_letter(connection, letter.name)
+            if not rules.may_decide(receipt.said, delivery, recall := model.recall_of(delivery, asked)):
                 return
             chains = await registry.ledger.open(connection, [name])
-            decision = await _state(connection, chains, delivery, letter, receipt, seal)
-            await deliveries.decide(
-                connection,
-                name,
-                chains.now,
-                state=model.ACCEPTED if accepts else model.REFUSED,
-                decision=decision,
-                reason=receipt.said.reason or None,
-                return_until=rules.return_until(chains.now, definition) if accepts else None,
-            )
+            if recall is not None and recall_rules.is_pending(delivery, asked):
+                # Before acceptance a recall withdraws, whether or not the workers came to apply it.
+                await stating.withdraw(connection, chains, delivery, letter, recall)
+                return
+            case = _Case(connection, chains, letter, delivery, definition, receipt, seal)
+            decision = await _VERDICTS[receipt.said.verdict](case)
             await receipts.insert(
                 connection, name, receipt.sha256, receipt.data, receipt.signature, decision, chains.now
             )
-    log.info("delivery_decided", delivery=name, accepted=accepts)
+    log.info("delivery_decided", delivery=name, verdict=Verdict.Name(receipt.said.verdict))
 
 
-async def _state(
-    connection: Connection,
-    chains: OpenChains,
-    delivery: Delivery,
-    letter: Letter,
-    receipt: SignedReceipt,
-    seal: Checked,
-) -> UUID:
-    """Lateness first, if nobody stated it yet, then the decision."""
-    if rules.acceptance_is_late(delivery, chains.now):
-        await stating.acceptance_expiry(connection, chains, delivery)
-    if receipt.said.verdict == VERDICT_ACCEPTED:
-        event: Event | tuple[Event, ...] = _ACCEPTANCE
-        fields = statements.consignment_acceptance(letter, delivery, receipt.sha256, seal)
-    else:
-        event = Event.CONSIGNMENT_REJECTION
-        fields = statements.consignment_rejection(letter, delivery, receipt.said.reason, receipt.sha256, seal)
-    return stating.statement_id(await stating.append(chains, delivery, event, fields, assurance="mtls"))
+async def _accept(case: _Case) -> UUID:
+    await stating.lateness_of_acceptance(case.connection, case.chains, case.delivery)
+    fields = statements.consignment_acceptance(case.letter, case.delivery, case.receipt.sha256, case.seal)
+    decision = await case.state(_ACCEPTANCE, fields)
+    await deliveries.decide(
+        case.connection,
+        case.delivery.name,
+        case.chains.now,
+        state=model.ACCEPTED,
+        decision=decision,
+        reason=None,
+        return_until=delivery_rules.return_until(case.chains.now, case.definition),
+    )
+    return decision
+
+
+async def _refuse(case: _Case) -> UUID:
+    await stating.lateness_of_acceptance(case.connection, case.chains, case.delivery)
+    reason = case.receipt.said.reason
+    fields = statements.consignment_rejection(case.letter, case.delivery, reason, case.receipt.sha256, case.seal)
+    decision = await case.state(Event.CONSIGNMENT_REJECTION, fields)
+    await deliveries.decide(
+        case.connection,
+        case.delivery.name,
+        case.chains.now,
+        state=model.REFUSED,
+        decision=decision,
+        reason=reason,
+        return_until=None,
+    )
+    return decision
+
+
+async def _return(case: _Case) -> UUID:
+    rules.check_window(case.delivery, case.chains.now)
+    await stating.lateness_of_answer(case.connection, case.chains, case.delivery)
+    reason = case.receipt.said.reason
+    fields = statements.returned(case.letter, case.delivery, reason, case.receipt.sha256, case.seal)
+    decision = await case.state(Event.RETURNED, fields)
+    await deliveries.send_back(case.connection, case.delivery.name, case.chains.now, decision, reason)
+    return decision
+
+
+async def _answer_recall(case: _Case) -> UUID:
+    granted = case.receipt.said.verdict == receipt_pb.VERDICT_RECALL_GRANTED
+    if granted:
+        await stating.lateness_of_answer(case.connection, case.chains, case.delivery)
+    fields = statements.recall_answered(
+        case.delivery, case.receipt.said.recall_sha256, case.receipt.said.verdict, case.receipt.sha256, case.seal
+    )
+    decision = await case.state(Event.RECALL_ANSWERED, fields)
+    name, now = case.delivery.name, case.chains.now
+    await deliveries.answer_recall(case.connection, name, now, decision, case.receipt.said.verdict)
+    if granted:
+        await deliveries.withdraw(case.connection, name, now, decision)
+    return decision
+
+
+_VERDICTS = {
+    receipt_pb.VERDICT_ACCEPTED: _accept,
+    receipt_pb.VERDICT_REFUSED: _refuse,
+    receipt_pb.VERDICT_RETURNED: _return,
+    receipt_pb.VERDICT_RECALL_GRANTED: _answer_recall,
+    receipt_pb.VERDICT_RECALL_REFUSED: _answer_recall,
+}

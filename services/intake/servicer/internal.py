@@ -11,10 +11,10 @@ from dabir.intake.v1.letter_pb2 import LETTER_STATE_CLOSED
 from services.intake.domain import delivery as rules
 from services.intake.domain import errors, model, statements
 from services.intake.domain.model import Letter
-from services.intake.servicer import consign, messages, operators, stating
+from services.intake.servicer import consign, messages, operators, recall, stating
 from services.intake.servicer.registry import Registry
-from services.intake.store import deliveries, letters
-from services.runtime import page_token
+from services.intake.store import deliveries, letters, recalls
+from services.runtime import ledger, page_token
 from services.runtime.logs import log
 
 PAGE_DEFAULT, PAGE_MAX = 500, 1000
@@ -35,8 +35,13 @@ class InternalServicer(IntakeInternalServiceServicer):
         names.split_letter(request.letter, "letter")
         consign.check_of_letter(request.letter, request.deliveries)
         letter = await self._letter(request.letter)
+        async with self._registry.pool.connection() as connection:
+            # Before what it counts, as with the deliveries.
+            head = await ledger.head(connection, letter.name)
+            asked = await recalls.of_letter(connection, letter.name)
+        assert head is not None  # noqa: S101 - a letter's chain begins with its registration
         plans = await self._plans(letter, request.deliveries)
-        return pb.GetLetterPlanResponse(plan=messages.letter_plan(letter, plans))
+        return pb.GetLetterPlanResponse(plan=messages.letter_plan(letter, asked, plans, head[0]))
 
     async def ConsignDeliveries(  # noqa: N802
         self, request: pb.ConsignDeliveriesRequest, context: object
@@ -60,6 +65,11 @@ class InternalServicer(IntakeInternalServiceServicer):
         (plan,) = await self._plans(await self._letter(letter_name), [request.delivery])
         return pb.FlagLateResponse(delivery=plan)
 
+    async def ApplyRecall(self, request: pb.ApplyRecallRequest, context: object) -> pb.ApplyRecallResponse:  # noqa: N802
+        letter = await recall.apply_recall(self._registry, request.letter, request.deliveries)
+        plans = {plan.delivery: plan for plan in await self._plans(letter, request.deliveries)}
+        return pb.ApplyRecallResponse(deliveries=[plans[name] for name in request.deliveries])
+
     async def CloseLetter(self, request: pb.CloseLetterRequest, context: object) -> pb.CloseLetterResponse:  # noqa: N802
         letter = await self._letter(request.letter)
         async with self._registry.pool.connection() as connection, connection.transaction():
@@ -68,7 +78,11 @@ class InternalServicer(IntakeInternalServiceServicer):
             letter = await letters.get(connection, letter.name) or letter
             if letter.state == model.CLOSED:
                 return pb.CloseLetterResponse(state=LETTER_STATE_CLOSED)
-            closing = rules.closing(letter, await deliveries.of_letter(connection, letter.name), chains.now)
+            rows, asked = (
+                await deliveries.of_letter(connection, letter.name),
+                await recalls.of_letter(connection, letter.name),
+            )
+            closing = rules.closing(letter, rows, asked, chains.now)
             if closing.closes:
                 await chains.append(
                     event=Event.CLOSED,
@@ -117,11 +131,12 @@ class InternalServicer(IntakeInternalServiceServicer):
             # Before the rows: a fact stated between the two is told of as newer than this plan, and asked about again.
             # The other way round the plan would claim to hold it, and it would be waited for in vain.
             sequences = await deliveries.sequences(connection, letter.name, wanted)
+            asked = await recalls.of_letter(connection, letter.name)
             rows = await deliveries.of_letter(connection, letter.name, wanted)
             now = await letters.clock(connection)
         if missing := sorted(set(wanted) - {row.name for row in rows}):
             raise errors.DeliveryNotFound(delivery=missing[0])
-        return [messages.delivery_plan(row, definition, sequences.get(row.name, 0), now) for row in rows]
+        return [messages.delivery_plan(row, definition, asked, sequences.get(row.name, 0), now) for row in rows]
 
 
 def _read_place(registered_at: str, name: str) -> tuple[datetime, str]:

@@ -1,16 +1,18 @@
 """What intake holds → what callers see."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from dabir.common.v1.manifest_pb2 import Classification, Priority, Recipient, RecipientKind
-from dabir.common.v1.receipt_pb2 import ReturnReason
+from dabir.common.v1.receipt_pb2 import ReturnReason, Verdict
 from dabir.intake.v1 import letter_pb2 as pb
 from dabir.intake.v1.internal_service_pb2 import CloseLetterResponse, DeliveryPlan, LetterPlan
 from services.intake.domain import delivery as rules
+from services.intake.domain import recall as recall_rules
 from services.intake.domain.definition import Definition
-from services.intake.domain.model import Delivery, Letter
+from services.intake.domain.model import RETURNED, WITHDRAWN, Delivery, Letter, Recall
 
 
 def letter(row: Letter) -> pb.Letter:
@@ -34,8 +36,8 @@ def letter(row: Letter) -> pb.Letter:
     )
 
 
-def sent_delivery(row: Delivery) -> pb.SentDelivery:
-    """A delivery, as the letter's sender sees it."""
+def sent_delivery(row: Delivery, recall: Recall | None) -> pb.SentDelivery:
+    """A delivery, as the letter's sender sees it, with the recall that names it."""
     return pb.SentDelivery(
         name=row.name,
         recipient_office=row.recipient_office,
@@ -44,11 +46,13 @@ def sent_delivery(row: Delivery) -> pb.SentDelivery:
         times=_times(row),
         reason=ReturnReason.ValueType(row.reason or 0),
         answer=row.answer or "",
+        first_reading=_first_reading(row),
+        recall=_recall_progress(row, recall),
     )
 
 
-def envelope(row: Delivery, its_letter: Letter) -> pb.Envelope:
-    """What a recipient sees before it signs."""
+def envelope(row: Delivery, its_letter: Letter, recall: Recall | None) -> pb.Envelope:
+    """What a recipient sees before it signs; `recall`: the one that names the delivery."""
     own = Recipient(
         office=row.recipient_office,
         position=row.position,
@@ -73,11 +77,15 @@ def envelope(row: Delivery, its_letter: Letter) -> pb.Envelope:
         state=_delivery_state(row.state),
         times=_times(row),
         definition=its_letter.definition,
+        reason=ReturnReason.ValueType(row.reason or 0),
+        answer=row.answer or "",
+        first_reading=_first_reading(row),
+        recall=_recall_progress(row, recall),
     )
 
 
-def letter_plan(row: Letter, deliveries: list[DeliveryPlan]) -> LetterPlan:
-    """Where a letter stands and what is to come: no content."""
+def letter_plan(row: Letter, recalls: Sequence[Recall], deliveries: list[DeliveryPlan], sequence: int) -> LetterPlan:
+    """Where a letter stands and what is to come: no content. `sequence`: of the last statement in its own chain."""
     return LetterPlan(
         letter=row.name,
         state=_letter_state(row.state),
@@ -91,10 +99,14 @@ def letter_plan(row: Letter, deliveries: list[DeliveryPlan]) -> LetterPlan:
         close_at=_time(row.close_at),
         urgent_unacked_at=_time(row.urgent_unacked_at),
         deliveries=deliveries,
+        recalls_sha256=[recall.sha256 for recall in recalls],
+        sequence=sequence,
     )
 
 
-def delivery_plan(row: Delivery, definition: Definition, sequence: int, now: datetime) -> DeliveryPlan:
+def delivery_plan(
+    row: Delivery, definition: Definition, recalls: Sequence[Recall], sequence: int, now: datetime
+) -> DeliveryPlan:
     """Where a delivery stands and what is to come. `sequence`: of the last statement in its chain."""
     return DeliveryPlan(
         delivery=row.name,
@@ -106,6 +118,8 @@ def delivery_plan(row: Delivery, definition: Definition, sequence: int, now: dat
         remind_at=[_instant(at) for at in rules.reminders(row, definition, now)],
         return_until=_time(row.return_until),
         sequence=sequence,
+        recall_pending=recall_rules.is_pending(row, recalls),
+        recall_asked=recall_rules.is_asked(row, recalls),
     )
 
 
@@ -137,6 +151,26 @@ def _times(row: Delivery) -> pb.DeliveryTimes:
         answer_due=_time(row.answer_due),
         late_acceptance=row.late_acceptance,
         late_answer=row.late_answer,
+        returned_at=_time(row.ended_at) if row.state == RETURNED else None,
+        withdrawn_at=_time(row.ended_at) if row.state == WITHDRAWN else None,
+        return_until=_time(row.return_until),
+    )
+
+
+def _first_reading(row: Delivery) -> pb.Reading | None:
+    if row.first_read_at is None:
+        return None
+    return pb.Reading(position=row.first_read_by or "", read_at=_time(row.first_read_at))
+
+
+def _recall_progress(row: Delivery, recall: Recall | None) -> pb.RecallProgress | None:
+    if recall is None:
+        return None
+    return pb.RecallProgress(
+        sha256=recall.sha256,
+        asked_at=_time(recall.asked_at),
+        verdict=Verdict.ValueType(row.recall_answer or 0),
+        answered_at=_time(row.recall_answered_at),
     )
 
 

@@ -10,7 +10,7 @@ from services.intake.domain import errors, model
 from services.intake.domain.model import Delivery, Letter
 from services.intake.servicer import messages
 from services.intake.servicer.registry import Registry
-from services.intake.store import deliveries, letters
+from services.intake.store import deliveries, letters, recalls
 from services.runtime import ledger
 from services.runtime.identity import Caller
 from services.runtime.ledger import Connection
@@ -38,12 +38,15 @@ async def envelopes(registry: Registry, who: Caller, rows: Sequence[Delivery]) -
     """The envelopes of deliveries that came to the caller's body, in their order."""
     async with registry.pool.connection() as connection:
         found = await deliveries.letters_of(connection, who.body, {row.letter for row in rows})
-    return [messages.envelope(row, found[row.letter]) for row in rows]
+        asked = await recalls.list_seen(connection, who.body, found)
+    of_letter = {name: [recall for recall in asked if recall.letter == name] for name in found}
+    return [messages.envelope(row, found[row.letter], model.recall_of(row, of_letter[row.letter])) for row in rows]
 
 
 async def show_delivery(registry: Registry, who: Caller, delivery: Delivery, letter: Letter) -> pb.Delivery:
     """The envelope, and the content if it is open."""
-    shown = pb.Delivery(envelope=messages.envelope(delivery, letter))
+    (envelope,) = await envelopes(registry, who, [delivery])
+    shown = pb.Delivery(envelope=envelope)
     if not model.is_open(delivery):
         return shown
     async with registry.pool.connection() as connection:
@@ -56,4 +59,18 @@ async def show_delivery(registry: Registry, who: Caller, delivery: Delivery, let
         shown.content.submission_acceptance.CopyFrom(await statement(connection, letter.submission_acceptance))
         if delivery.decision is not None:
             shown.content.consignment_acceptance.CopyFrom(await statement(connection, delivery.decision))
+        if envelope.HasField("recall"):
+            asked = await signed_recalls(connection, who, letter.name)
+            shown.recall.CopyFrom(asked[envelope.recall.sha256])
     return shown
+
+
+async def signed_recalls(connection: Connection, who: Caller, letter: str) -> dict[bytes, pb.SignedRecall]:
+    """The recalls of a letter that the caller's body sent or got, by digest, oldest first."""
+    found = await recalls.signed(connection, who.body, letter)
+    return {
+        one.sha256: pb.SignedRecall(
+            recall=one.recall, signature=one.signature, statement=await statement(connection, one.statement)
+        )
+        for one in found
+    }

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from dabir.common.v1.receipt_pb2 import VERDICT_ACCEPTED, VERDICT_REFUSED
+from dabir.common.v1.receipt_pb2 import VERDICT_ACCEPTED, VERDICT_REFUSED, VERDICT_RETURNED
 from dabir.formats import names
 from dabir.intake.v1 import recipient_service_pb2 as pb
 from dabir.intake.v1.recipient_service_pb2_grpc import RecipientServiceServicer
-from services.intake.servicer import decide, messages, reading
+from services.intake.domain.receipt import RECALL_VERDICTS
+from services.intake.servicer import decide, messages, reading, readings
 from services.intake.servicer.registry import Registry
 from services.intake.store import deliveries
 from services.runtime import page_token
@@ -51,15 +52,30 @@ class RecipientServicer(RecipientServiceServicer):
 
     async def AcceptDelivery(self, request: pb.AcceptDeliveryRequest, context: object) -> pb.AcceptDeliveryResponse:  # noqa: N802
         delivery, statement = await decide.decide(
-            self._registry, request.name, VERDICT_ACCEPTED, request.receipt, request.signature, caller()
+            self._registry, request.name, [VERDICT_ACCEPTED], request.receipt, request.signature, caller()
         )
         return pb.AcceptDeliveryResponse(delivery=delivery, statement=statement)
 
     async def RefuseDelivery(self, request: pb.RefuseDeliveryRequest, context: object) -> pb.RefuseDeliveryResponse:  # noqa: N802
         delivery, statement = await decide.decide(
-            self._registry, request.name, VERDICT_REFUSED, request.receipt, request.signature, caller()
+            self._registry, request.name, [VERDICT_REFUSED], request.receipt, request.signature, caller()
         )
         return pb.RefuseDeliveryResponse(delivery=delivery, statement=statement)
+
+    async def MarkRead(self, request: pb.MarkReadRequest, context: object) -> pb.MarkReadResponse:  # noqa: N802
+        return pb.MarkReadResponse(statement=await readings.mark_read(self._registry, request, caller()))
+
+    async def ReturnDelivery(self, request: pb.ReturnDeliveryRequest, context: object) -> pb.ReturnDeliveryResponse:  # noqa: N802
+        delivery, statement = await decide.decide(
+            self._registry, request.name, [VERDICT_RETURNED], request.receipt, request.signature, caller()
+        )
+        return pb.ReturnDeliveryResponse(delivery=delivery, statement=statement)
+
+    async def AnswerRecall(self, request: pb.AnswerRecallRequest, context: object) -> pb.AnswerRecallResponse:  # noqa: N802
+        delivery, statement = await decide.decide(
+            self._registry, request.name, RECALL_VERDICTS, request.receipt, request.signature, caller()
+        )
+        return pb.AnswerRecallResponse(delivery=delivery, statement=statement)
 
 
 def _read_place(available_at: str, name: str) -> tuple[datetime, str]:

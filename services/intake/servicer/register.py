@@ -10,7 +10,6 @@ from dabir.formats import names
 from dabir.formats.manifest import parse_manifest
 from dabir.formats.statement import Event, digest
 from dabir.intake.v1 import sender_service_pb2 as pb
-from services.intake.domain import delivery as delivery_rules
 from services.intake.domain import errors, model, statements, submit
 from services.intake.domain.model import Delivery, Letter, NewLetter
 from services.intake.domain.registration import Submission, new_deliveries, new_letter
@@ -166,8 +165,7 @@ async def _answer(
 ) -> None:
     """The deliveries that the letter answers are ANSWERED in its own transaction, at its `registered_at`."""
     for delivery in answering:
-        if delivery_rules.answer_is_late(delivery, chains.now):
-            await stating.answer_overdue(connection, chains, delivery)
+        await stating.lateness_of_answer(connection, chains, delivery)
         fields = statements.answered(submission_acceptance_sha256)
-        await stating.append(chains, delivery, Event.ANSWERED, fields, assurance="mtls")
-        await deliveries.answer(connection, delivery.name, letter.registered_at, letter.name)
+        stated = stating.statement_id(await stating.append(chains, delivery, Event.ANSWERED, fields, assurance="mtls"))
+        await deliveries.answer(connection, delivery.name, letter.registered_at, stated, letter.name)

@@ -7,9 +7,9 @@ from dabir.intake.v1 import letter_pb2
 from dabir.intake.v1 import sender_service_pb2 as pb
 from dabir.intake.v1.sender_service_pb2_grpc import SenderServiceServicer
 from services.intake.domain import errors, model
-from services.intake.servicer import messages, reading, register
+from services.intake.servicer import messages, reading, recall, register
 from services.intake.servicer.registry import Registry
-from services.intake.store import deliveries, letters, receipts
+from services.intake.store import deliveries, letters, recalls, receipts
 from services.runtime import page_token
 from services.runtime.identity import Caller, caller
 
@@ -26,12 +26,18 @@ class SenderServicer(SenderServiceServicer):
     async def SubmitLetter(self, request: pb.SubmitLetterRequest, context: object) -> pb.SubmitLetterResponse:  # noqa: N802
         return await register.submit_letter(self._registry, request, caller())
 
+    async def RecallLetter(self, request: pb.RecallLetterRequest, context: object) -> pb.RecallLetterResponse:  # noqa: N802
+        who = caller()
+        letter = await self._find(who, request.letter, "letter")
+        return pb.RecallLetterResponse(statement=await recall.recall_letter(self._registry, request, letter, who))
+
     async def GetLetter(self, request: pb.GetLetterRequest, context: object) -> pb.GetLetterResponse:  # noqa: N802
         who = caller()
         row = await self._find(who, request.name, "name")
         async with self._registry.pool.connection() as connection:
             signed = await letters.content(connection, who.body, row.name)
             statement = await reading.statement(connection, row.submission_acceptance)
+            recalled = await reading.signed_recalls(connection, who, row.name)
         assert signed is not None  # noqa: S101 - the caller's letter was just read
         return pb.GetLetterResponse(
             letter=messages.letter(row),
@@ -39,6 +45,7 @@ class SenderServicer(SenderServiceServicer):
             signatures=signed.signatures,
             documents=row.documents,
             submission_acceptance=statement,
+            recalls=recalled.values(),
         )
 
     async def ListLetters(self, request: pb.ListLettersRequest, context: object) -> pb.ListLettersResponse:  # noqa: N802
@@ -76,7 +83,10 @@ class SenderServicer(SenderServiceServicer):
             rows = await deliveries.list_sent(
                 connection, who.body, who.clearance, letter.name, after=after, limit=size + 1
             )
-        shown: list[letter_pb2.SentDelivery] = [messages.sent_delivery(row) for row in rows[:size]]
+            asked = await recalls.list_seen(connection, who.body, [letter.name])
+        shown: list[letter_pb2.SentDelivery] = [
+            messages.sent_delivery(row, model.recall_of(row, asked)) for row in rows[:size]
+        ]
         token = page_token.encode([str(rows[size - 1].number)], *binding) if len(rows) > size else ""
         return pb.ListSentDeliveriesResponse(deliveries=shown, next_page_token=token)
 

@@ -30,7 +30,7 @@ async def check_manifest(
     return list(await asyncio.gather(*checks))
 
 
-async def check_receipt(registry: Registry, body: str, data: bytes, file: bytes, now: datetime) -> Checked:
+async def check_seal(registry: Registry, body: str, data: bytes, file: bytes, now: datetime) -> Checked:
     """`file` is made over `data` by the seal of `body`."""
     expected = Expected(place="signature", body=body, purpose=directory.CERTIFICATE_PURPOSE_SEAL)
     return await _check(registry, expected, data, file, now)

@@ -7,8 +7,9 @@ from dabir.common.v1.statement_pb2 import Statement, StatementEvent
 from dabir.directory.v1 import directory_pb2 as directory
 from dabir.formats import names
 from dabir.formats.statement import Event
+from services.intake.domain import delivery as rules
 from services.intake.domain import statements
-from services.intake.domain.model import Delivery
+from services.intake.domain.model import Delivery, Letter, Recall
 from services.intake.store import deliveries
 from services.runtime.ledger import Connection, OpenChains, Series
 
@@ -46,6 +47,39 @@ async def append(
         toe=toe,
         assurance=assurance,
     )
+
+
+async def withdraw(
+    connection: Connection, chains: OpenChains, delivery: Delivery, letter: Letter, recall: Recall
+) -> None:
+    """A recall came before acceptance: state it, what it was late with first, and withdraw the delivery."""
+    await lateness_of_acceptance(connection, chains, delivery)
+    await lateness_of_answer(connection, chains, delivery)
+    statement = await chains.append(
+        event=Event.WITHDRAWN,
+        subject=delivery.name,
+        txn=delivery.letter,
+        chains=[delivery.name],
+        fields=statements.withdrawn(recall.sha256),
+        sender_body=delivery.sender_body,
+        # To whom it never came nothing is told of it.
+        recipient_body=delivery.recipient_body if delivery.available_at else None,
+        assurance="hub",
+        previous_of_new_chain={delivery.name: letter.submission_acceptance_sha256},
+    )
+    await deliveries.withdraw(connection, delivery.name, chains.now, statement_id(statement))
+
+
+async def lateness_of_acceptance(connection: Connection, chains: OpenChains, delivery: Delivery) -> None:
+    """Whoever decides over a delivery past its due states that first, if nobody did."""
+    if rules.acceptance_is_late(delivery, chains.now):
+        await acceptance_expiry(connection, chains, delivery)
+
+
+async def lateness_of_answer(connection: Connection, chains: OpenChains, delivery: Delivery) -> None:
+    """Whoever ends a delivery past the due of its answer states that first, if nobody did."""
+    if rules.answer_is_late(delivery, chains.now):
+        await answer_overdue(connection, chains, delivery)
 
 
 async def acceptance_expiry(connection: Connection, chains: OpenChains, delivery: Delivery) -> None:

@@ -138,12 +138,47 @@ async def decide(
     )
 
 
-async def answer(connection: Connection, name: str, at: datetime, letter: str) -> None:
-    """ACCEPTED → ANSWERED, by a letter."""
+async def answer(connection: Connection, name: str, at: datetime, statement: UUID, letter: str) -> None:
+    """ACCEPTED → ANSWERED, by a letter, with the statement that says so."""
     await connection.execute(
-        "UPDATE intake.delivery SET state = 'ANSWERED', answered_at = %s, answer = %s "
+        "UPDATE intake.delivery SET state = 'ANSWERED', answered_at = %(at)s, answer = %(letter)s, ended_at = %(at)s, "
+        "ended_by = %(statement)s WHERE name = %(name)s AND state = 'ACCEPTED'",
+        {"name": name, "at": at, "statement": statement, "letter": letter},
+    )
+
+
+async def send_back(connection: Connection, name: str, at: datetime, statement: UUID, reason: int) -> None:
+    """ACCEPTED → RETURNED, with the statement that says so."""
+    await connection.execute(
+        "UPDATE intake.delivery SET state = 'RETURNED', ended_at = %s, ended_by = %s, reason = %s "
         "WHERE name = %s AND state = 'ACCEPTED'",
-        (at, letter, name),
+        (at, statement, reason, name),
+    )
+
+
+async def withdraw(connection: Connection, name: str, at: datetime, statement: UUID) -> None:
+    """CREATED, AVAILABLE or, by a granted recall, ACCEPTED → WITHDRAWN, with the statement that says so."""
+    await connection.execute(
+        "UPDATE intake.delivery SET state = 'WITHDRAWN', ended_at = %s, ended_by = %s "
+        "WHERE name = %s AND state IN ('CREATED', 'AVAILABLE', 'ACCEPTED')",
+        (at, statement, name),
+    )
+
+
+async def answer_recall(connection: Connection, name: str, at: datetime, statement: UUID, verdict: int) -> None:
+    """The recipient granted or refused the recall of an accepted delivery, with the statement that says so."""
+    await connection.execute(
+        "UPDATE intake.delivery SET recall_answer = %s, recall_answered_at = %s, recall_answered_by = %s "
+        "WHERE name = %s AND state = 'ACCEPTED' AND recall_answer IS NULL",
+        (verdict, at, statement, name),
+    )
+
+
+async def read_first(connection: Connection, name: str, at: datetime, position: str) -> None:
+    """A person read it. The first one stands."""
+    await connection.execute(
+        "UPDATE intake.delivery SET first_read_at = %s, first_read_by = %s WHERE name = %s AND first_read_at IS NULL",
+        (at, position, name),
     )
 
 

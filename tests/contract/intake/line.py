@@ -172,7 +172,7 @@ class Line:
 
     def stored(self) -> dict[str, int]:
         """How much intake holds and has stated: the same before and after whatever is refused."""
-        tables = ("letter", "delivery", "receipt", "operator_action")
+        tables = ("letter", "delivery", "receipt", "recall", "reading", "operator_action")
         found = {table: self.sql(f"SELECT count(*) FROM intake.{table}")[0][0] for table in tables}  # noqa: S608 - constants
         found["statements"] = self.sql("SELECT count(*) FROM ledger.statement WHERE source = 'intake'")[0][0]
         return found

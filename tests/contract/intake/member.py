@@ -205,6 +205,51 @@ class Member:
             name=name, receipt=data, signature=sign_detached(data, self.seal(), now())
         )
 
+    async def returning(
+        self,
+        name: str,
+        reason: receipts.ReturnReason.ValueType = receipts.RETURN_REASON_UNREADABLE,
+        verdict: receipts.Verdict.ValueType = receipts.VERDICT_RETURNED,
+        **changes: Any,
+    ) -> recipient_pb.ReturnDeliveryRequest:
+        data = write(await self.receipt(name, verdict, reason=reason, **changes))
+        return recipient_pb.ReturnDeliveryRequest(
+            name=name, receipt=data, signature=sign_detached(data, self.seal(), now())
+        )
+
+    async def answering_recall(
+        self, name: str, verdict: receipts.Verdict.ValueType = receipts.VERDICT_RECALL_GRANTED, **changes: Any
+    ) -> recipient_pb.AnswerRecallRequest:
+        """To the recall that the envelope shows, unless told otherwise."""
+        asked = (await self.envelope(name)).recall.sha256
+        data = write(await self.receipt(name, verdict, **{"recall_sha256": asked, **changes}))
+        return recipient_pb.AnswerRecallRequest(
+            name=name, receipt=data, signature=sign_detached(data, self.seal(), now())
+        )
+
+    def recalling(self, draft: Draft, *numbers: int, **changes: Any) -> sender_pb.RecallLetterRequest:
+        """A recall of all its deliveries, or of those of these numbers."""
+        made = receipts.Recall(
+            type="dabir.recall.v1",
+            hub=HUB,
+            letter=draft.name,
+            manifest_sha256=hashlib.sha256(draft.data).digest(),
+            deliveries=[draft.delivery(number) for number in numbers],
+            reason="به اشتباه فرستاده شد",
+            written_at=stamp(now()),
+            nonce=secrets.token_bytes(16),
+        )
+        for field_name, value in changes.items():
+            made.ClearField(field_name)  # type: ignore[arg-type]  # the test names a field of Recall
+            made.MergeFrom(receipts.Recall(**{field_name: value}))
+        data = write(made)
+        return sender_pb.RecallLetterRequest(
+            letter=draft.name, recall=data, signature=sign_detached(data, self.seal(), now())
+        )
+
+    async def recall(self, draft: Draft, *numbers: int) -> sender_pb.RecallLetterResponse:
+        return await self.sender.RecallLetter(self.recalling(draft, *numbers), timeout=CALL_SECONDS)
+
     async def accept(self, name: str) -> recipient_pb.AcceptDeliveryResponse:
         return await self.recipient.AcceptDelivery(await self.accepting(name), timeout=CALL_SECONDS)
 

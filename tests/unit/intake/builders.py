@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from dabir.common.v1 import manifest_pb2 as manifests
 from services.intake.domain import definition as definitions
 from services.intake.domain.definition import Definition
-from services.intake.domain.model import Delivery, Letter
+from services.intake.domain.model import Delivery, Letter, Recall
 
 NOW = datetime(2026, 11, 22, 10, 14, 33, 123456, tzinfo=UTC)
 HUB = "log.dabir.example/1"
@@ -132,3 +132,15 @@ def letter(**changes: Any) -> Letter:
 def delivery(**changes: Any) -> Delivery:
     """An available delivery without clocks."""
     return dataclasses.replace(_DELIVERY, **changes)
+
+
+def recall(**changes: Any) -> Recall:
+    """A recall of the first delivery."""
+    made = Recall(
+        letter=LETTER,
+        sha256=b"\x09" * 32,
+        numbers=[1],
+        statement=UUID("019abcde-0000-7000-8000-000000000001"),
+        asked_at=NOW,
+    )
+    return dataclasses.replace(made, **changes)

@@ -1,4 +1,4 @@
-"""Receipts, lateness, reminders, closing."""
+"""Lateness, reminders, closing."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,64 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dabir.common.v1 import receipt_pb2 as receipts
 from services.intake.domain import delivery as rules
 from services.intake.domain import errors
 from services.intake.domain.model import Delivery
-from tests.unit.intake.builders import HUB, LETTER, NOW, definition, delivery, letter
+from tests.unit.intake.builders import NOW, definition, delivery, letter, recall
 
 DUE = NOW.replace(microsecond=0) + timedelta(hours=1)
 LATE = DUE + timedelta(microseconds=1)
-
-
-def receipt(**changes: Any) -> receipts.Receipt:
-    made = receipts.Receipt(
-        hub=HUB,
-        delivery=f"{LETTER}/deliveries/1",
-        in_number=receipts.BookNumber(book="books/bank/main/in/1405", sequence=17),
-        letter=LETTER,
-        manifest_sha256=b"\6" * 32,
-        submission_acceptance_sha256=b"\x08" * 32,
-        verdict=receipts.VERDICT_ACCEPTED,
-    )
-    made.MergeFrom(receipts.Receipt(**changes))
-    return made
-
-
-def _check(signed: receipts.Receipt, verdict: Any = receipts.VERDICT_ACCEPTED) -> None:
-    rules.check_receipt(signed, verdict, delivery(), letter(), hub=HUB)
-
-
-def test_a_receipt_is_for_one_delivery_and_one_call() -> None:
-    _check(receipt())
-    with pytest.raises(errors.WrongHub):
-        _check(receipt(hub="log.other.example/1"))
-    with pytest.raises(errors.VerdictWrong, match="says VERDICT_ACCEPTED, this call takes VERDICT_REFUSED"):
-        _check(receipt(), receipts.VERDICT_REFUSED)
-
-
-@pytest.mark.parametrize(
-    ("field", "changes"),
-    [
-        ("delivery", {"delivery": f"{LETTER}/deliveries/2"}),
-        ("letter", {"letter": "letters/other"}),
-        ("manifestSha256", {"manifest_sha256": b"\0" * 32}),
-        ("submissionAcceptanceSha256", {"submission_acceptance_sha256": b"\0" * 32}),
-        ("inNumber", {"in_number": receipts.BookNumber(sequence=18)}),
-        ("inNumber", {"in_number": receipts.BookNumber(book="books/bank/main/in/1406")}),
-    ],
-)
-def test_a_receipt_agrees_with_the_envelope(field: str, changes: Any) -> None:
-    with pytest.raises(errors.ReceiptMismatch) as refused:
-        _check(receipt(**changes))
-    assert refused.value.metadata["field"] == field
-
-
-def test_a_refusal_gives_a_reason_that_the_definition_permits() -> None:
-    refusal = receipt(verdict=receipts.VERDICT_REFUSED, reason=receipts.RETURN_REASON_NOT_COMPETENT)
-    rules.check_refusal(refusal, definition())
-    with pytest.raises(errors.RefusalReasonNotPermitted):
-        rules.check_refusal(refusal, definition("circular.1"))
 
 
 @pytest.mark.parametrize(
@@ -151,7 +100,7 @@ OVER, RUNS = NOW - timedelta(seconds=1), NOW + timedelta(days=3)
 )
 def test_a_letter_closes_when_every_to_is_done(changes: Any, closes: bool) -> None:
     done = delivery(state="ANSWERED")
-    judged = rules.closing(letter(), [done, delivery(name="second", **changes)], NOW)
+    judged = rules.closing(letter(), [done, delivery(name="second", **changes)], [], NOW)
     assert judged.closes is closes
     assert judged.unclaimed is False
     assert judged.waiting == (() if closes else ("second",))
@@ -159,16 +108,39 @@ def test_a_letter_closes_when_every_to_is_done(changes: Any, closes: bool) -> No
 
 def test_when_only_time_is_missing_it_is_said_until_when() -> None:
     windows = [delivery(state="ACCEPTED", return_until=RUNS - timedelta(days=n)) for n in range(2)]
-    assert rules.closing(letter(), windows, NOW).next_at == RUNS
-    assert rules.closing(letter(close_at=RUNS - timedelta(days=1)), windows, NOW).next_at == RUNS - timedelta(days=1)
-    assert rules.closing(letter(), [*windows, delivery()], NOW).next_at is None
+    assert rules.closing(letter(), windows, [], NOW).next_at == RUNS
+    assert rules.closing(letter(close_at=RUNS - timedelta(days=1)), windows, [], NOW).next_at == RUNS - timedelta(
+        days=1
+    )
+    assert rules.closing(letter(), [*windows, delivery()], [], NOW).next_at is None
 
 
 def test_a_letter_nobody_settles_closes_unclaimed() -> None:
-    judged = rules.closing(letter(close_at=NOW), [delivery()], NOW)
+    judged = rules.closing(letter(close_at=NOW), [delivery()], [], NOW)
     assert (judged.closes, judged.unclaimed) == (True, True)
-    settled = rules.closing(letter(close_at=NOW), [delivery(state="REFUSED")], NOW)
+    settled = rules.closing(letter(close_at=NOW), [delivery(state="REFUSED")], [], NOW)
     assert (settled.closes, settled.unclaimed) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "closes"),
+    [
+        ({"state": "AVAILABLE"}, False),
+        ({"state": "CREATED", "available_at": None}, False),
+        ({"state": "WITHDRAWN"}, True),
+        # Its recipient may answer the recall or not: nothing waits for it.
+        ({"state": "ACCEPTED", "return_until": NOW}, True),
+    ],
+)
+@pytest.mark.parametrize("close_at", [NOW, RUNS])
+def test_what_a_recall_is_to_withdraw_keeps_a_letter_open_for_ever(changes: Any, closes: bool, close_at: Any) -> None:
+    copy = delivery(name="copy", number=2, kind="COPY", **changes)
+    judged = rules.closing(letter(close_at=close_at), [delivery(state="ANSWERED"), copy], [recall(numbers=[2])], NOW)
+    assert judged.closes is closes
+    assert judged.unclaimed is False
+    assert judged.waiting == (() if closes else ("copy",))
+    other = rules.closing(letter(close_at=close_at), [delivery(state="ANSWERED"), copy], [recall(numbers=[1])], NOW)
+    assert other.closes
 
 
 _STATES = ("CREATED", "AVAILABLE", "ACCEPTED", "REFUSED", "RETURNED", "ANSWERED", "WITHDRAWN")
@@ -193,12 +165,12 @@ def _deliveries(draw: st.DrawFn) -> Delivery:
 
 @given(st.lists(_deliveries(), min_size=1), _SECONDS, _SECONDS)
 def test_a_letter_that_may_close_may_close_later_too(all_of_it: list[Delivery], now: Any, close_at: Any) -> None:
-    judged = rules.closing(letter(close_at=close_at), all_of_it, now)
-    later = rules.closing(letter(close_at=close_at), all_of_it, now + timedelta(seconds=3))
+    judged = rules.closing(letter(close_at=close_at), all_of_it, [], now)
+    later = rules.closing(letter(close_at=close_at), all_of_it, [], now + timedelta(seconds=3))
     assert later.closes or not judged.closes
     assert judged.closes is not bool(judged.waiting)
     if judged.next_at is not None:
-        assert rules.closing(letter(close_at=close_at), all_of_it, judged.next_at).closes
+        assert rules.closing(letter(close_at=close_at), all_of_it, [], judged.next_at).closes
 
 
 @given(_deliveries(), _SECONDS)

@@ -5,16 +5,17 @@ from types import ModuleType
 
 import pytest
 
-from services.intake.store import deliveries, letters, receipts
+from services.intake.store import deliveries, letters, recalls, receipts
 
 # What writes, what decides under locks after the row was found for its caller, and what only the hub's own are shown.
 WITHOUT = {
     letters: {"request_sha256", "insert", "get", "close", "list_open", "clock"},
     deliveries: {
         *("insert", "lock", "make_available", "decide", "answer", "flag_late_acceptance", "flag_late_answer"),
-        *("of_letter", "sequences"),
+        *("send_back", "withdraw", "answer_recall", "read_first", "of_letter", "sequences"),
     },
     receipts: {"insert"},
+    recalls: {"insert", "of_letter"},
 }
 
 

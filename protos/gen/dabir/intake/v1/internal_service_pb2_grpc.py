@@ -50,6 +50,11 @@ class IntakeInternalServiceStub:
                 request_serializer=dabir_dot_intake_dot_v1_dot_internal__service__pb2.FlagLateRequest.SerializeToString,
                 response_deserializer=dabir_dot_intake_dot_v1_dot_internal__service__pb2.FlagLateResponse.FromString,
                 _registered_method=True)
+        self.ApplyRecall = channel.unary_unary(
+                '/dabir.intake.v1.IntakeInternalService/ApplyRecall',
+                request_serializer=dabir_dot_intake_dot_v1_dot_internal__service__pb2.ApplyRecallRequest.SerializeToString,
+                response_deserializer=dabir_dot_intake_dot_v1_dot_internal__service__pb2.ApplyRecallResponse.FromString,
+                _registered_method=True)
         self.CloseLetter = channel.unary_unary(
                 '/dabir.intake.v1.IntakeInternalService/CloseLetter',
                 request_serializer=dabir_dot_intake_dot_v1_dot_internal__service__pb2.CloseLetterRequest.SerializeToString,
@@ -95,8 +100,19 @@ class IntakeInternalServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ApplyRecall(self, request, context):
+        """Withdraws deliveries that a recall names, all or none: CREATED and AVAILABLE become WITHDRAWN, which is stated of
+        each. An ACCEPTED one is left as it is: its recipient is to be told that it is asked (`recall_asked`), and answers by
+        AnswerRecall. One that ended is left too. Idempotent. LETTER_NOT_FOUND, DELIVERY_NOT_FOUND,
+        DELIVERY_OF_ANOTHER_LETTER; NO_RECALL (FAILED_PRECONDITION) when no recall names one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CloseLetter(self, request, context):
-        """Closes a letter that is done, or unclaimed at `close_after`; otherwise says what keeps it open. Idempotent.
+        """Closes a letter that is done, or unclaimed at `close_after`; otherwise says what keeps it open. Idempotent. While
+        ApplyRecall is owed to a delivery, a copy too, nothing closes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -134,6 +150,11 @@ def add_IntakeInternalServiceServicer_to_server(servicer, server):
                     servicer.FlagLate,
                     request_deserializer=dabir_dot_intake_dot_v1_dot_internal__service__pb2.FlagLateRequest.FromString,
                     response_serializer=dabir_dot_intake_dot_v1_dot_internal__service__pb2.FlagLateResponse.SerializeToString,
+            ),
+            'ApplyRecall': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApplyRecall,
+                    request_deserializer=dabir_dot_intake_dot_v1_dot_internal__service__pb2.ApplyRecallRequest.FromString,
+                    response_serializer=dabir_dot_intake_dot_v1_dot_internal__service__pb2.ApplyRecallResponse.SerializeToString,
             ),
             'CloseLetter': grpc.unary_unary_rpc_method_handler(
                     servicer.CloseLetter,
@@ -233,6 +254,33 @@ class IntakeInternalService:
             '/dabir.intake.v1.IntakeInternalService/FlagLate',
             dabir_dot_intake_dot_v1_dot_internal__service__pb2.FlagLateRequest.SerializeToString,
             dabir_dot_intake_dot_v1_dot_internal__service__pb2.FlagLateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApplyRecall(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dabir.intake.v1.IntakeInternalService/ApplyRecall',
+            dabir_dot_intake_dot_v1_dot_internal__service__pb2.ApplyRecallRequest.SerializeToString,
+            dabir_dot_intake_dot_v1_dot_internal__service__pb2.ApplyRecallResponse.FromString,
             options,
             channel_credentials,
             insecure,

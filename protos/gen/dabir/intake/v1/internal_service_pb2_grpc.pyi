@@ -44,8 +44,16 @@ class IntakeInternalServiceStub:
     NO_SUCH_CLOCK where none runs; after a timely act, and for what the hub made available after its due, it does
     nothing. Idempotent.
     """
+    ApplyRecall: _grpc.UnaryUnaryMultiCallable[_internal_service_pb2.ApplyRecallRequest, _internal_service_pb2.ApplyRecallResponse]
+    """Withdraws deliveries that a recall names, all or none: CREATED and AVAILABLE become WITHDRAWN, which is stated of
+    each. An ACCEPTED one is left as it is: its recipient is to be told that it is asked (`recall_asked`), and answers by
+    AnswerRecall. One that ended is left too. Idempotent. LETTER_NOT_FOUND, DELIVERY_NOT_FOUND,
+    DELIVERY_OF_ANOTHER_LETTER; NO_RECALL (FAILED_PRECONDITION) when no recall names one.
+    """
     CloseLetter: _grpc.UnaryUnaryMultiCallable[_internal_service_pb2.CloseLetterRequest, _internal_service_pb2.CloseLetterResponse]
-    """Closes a letter that is done, or unclaimed at `close_after`; otherwise says what keeps it open. Idempotent."""
+    """Closes a letter that is done, or unclaimed at `close_after`; otherwise says what keeps it open. Idempotent. While
+    ApplyRecall is owed to a delivery, a copy too, nothing closes.
+    """
     ListOpenLetters: _grpc.UnaryUnaryMultiCallable[_internal_service_pb2.ListOpenLettersRequest, _internal_service_pb2.ListOpenLettersResponse]
     """All open letters, oldest first."""
     RecordOperatorAction: _grpc.UnaryUnaryMultiCallable[_internal_service_pb2.RecordOperatorActionRequest, _internal_service_pb2.RecordOperatorActionResponse]
@@ -69,8 +77,16 @@ class IntakeInternalServiceAsyncStub(IntakeInternalServiceStub):
     NO_SUCH_CLOCK where none runs; after a timely act, and for what the hub made available after its due, it does
     nothing. Idempotent.
     """
+    ApplyRecall: _aio.UnaryUnaryMultiCallable[_internal_service_pb2.ApplyRecallRequest, _internal_service_pb2.ApplyRecallResponse]  # type: ignore[assignment]
+    """Withdraws deliveries that a recall names, all or none: CREATED and AVAILABLE become WITHDRAWN, which is stated of
+    each. An ACCEPTED one is left as it is: its recipient is to be told that it is asked (`recall_asked`), and answers by
+    AnswerRecall. One that ended is left too. Idempotent. LETTER_NOT_FOUND, DELIVERY_NOT_FOUND,
+    DELIVERY_OF_ANOTHER_LETTER; NO_RECALL (FAILED_PRECONDITION) when no recall names one.
+    """
     CloseLetter: _aio.UnaryUnaryMultiCallable[_internal_service_pb2.CloseLetterRequest, _internal_service_pb2.CloseLetterResponse]  # type: ignore[assignment]
-    """Closes a letter that is done, or unclaimed at `close_after`; otherwise says what keeps it open. Idempotent."""
+    """Closes a letter that is done, or unclaimed at `close_after`; otherwise says what keeps it open. Idempotent. While
+    ApplyRecall is owed to a delivery, a copy too, nothing closes.
+    """
     ListOpenLetters: _aio.UnaryUnaryMultiCallable[_internal_service_pb2.ListOpenLettersRequest, _internal_service_pb2.ListOpenLettersResponse]  # type: ignore[assignment]
     """All open letters, oldest first."""
     RecordOperatorAction: _aio.UnaryUnaryMultiCallable[_internal_service_pb2.RecordOperatorActionRequest, _internal_service_pb2.RecordOperatorActionResponse]  # type: ignore[assignment]
@@ -111,12 +127,26 @@ class IntakeInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def ApplyRecall(
+        self,
+        request: _internal_service_pb2.ApplyRecallRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_internal_service_pb2.ApplyRecallResponse, _abc.Awaitable[_internal_service_pb2.ApplyRecallResponse]]:
+        """Withdraws deliveries that a recall names, all or none: CREATED and AVAILABLE become WITHDRAWN, which is stated of
+        each. An ACCEPTED one is left as it is: its recipient is to be told that it is asked (`recall_asked`), and answers by
+        AnswerRecall. One that ended is left too. Idempotent. LETTER_NOT_FOUND, DELIVERY_NOT_FOUND,
+        DELIVERY_OF_ANOTHER_LETTER; NO_RECALL (FAILED_PRECONDITION) when no recall names one.
+        """
+
+    @_abc_1.abstractmethod
     def CloseLetter(
         self,
         request: _internal_service_pb2.CloseLetterRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_internal_service_pb2.CloseLetterResponse, _abc.Awaitable[_internal_service_pb2.CloseLetterResponse]]:
-        """Closes a letter that is done, or unclaimed at `close_after`; otherwise says what keeps it open. Idempotent."""
+        """Closes a letter that is done, or unclaimed at `close_after`; otherwise says what keeps it open. Idempotent. While
+        ApplyRecall is owed to a delivery, a copy too, nothing closes.
+        """
 
     @_abc_1.abstractmethod
     def ListOpenLetters(

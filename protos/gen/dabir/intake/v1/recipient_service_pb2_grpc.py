@@ -56,6 +56,21 @@ class RecipientServiceStub:
                 request_serializer=dabir_dot_intake_dot_v1_dot_recipient__service__pb2.RefuseDeliveryRequest.SerializeToString,
                 response_deserializer=dabir_dot_intake_dot_v1_dot_recipient__service__pb2.RefuseDeliveryResponse.FromString,
                 _registered_method=True)
+        self.MarkRead = channel.unary_unary(
+                '/dabir.intake.v1.RecipientService/MarkRead',
+                request_serializer=dabir_dot_intake_dot_v1_dot_recipient__service__pb2.MarkReadRequest.SerializeToString,
+                response_deserializer=dabir_dot_intake_dot_v1_dot_recipient__service__pb2.MarkReadResponse.FromString,
+                _registered_method=True)
+        self.ReturnDelivery = channel.unary_unary(
+                '/dabir.intake.v1.RecipientService/ReturnDelivery',
+                request_serializer=dabir_dot_intake_dot_v1_dot_recipient__service__pb2.ReturnDeliveryRequest.SerializeToString,
+                response_deserializer=dabir_dot_intake_dot_v1_dot_recipient__service__pb2.ReturnDeliveryResponse.FromString,
+                _registered_method=True)
+        self.AnswerRecall = channel.unary_unary(
+                '/dabir.intake.v1.RecipientService/AnswerRecall',
+                request_serializer=dabir_dot_intake_dot_v1_dot_recipient__service__pb2.AnswerRecallRequest.SerializeToString,
+                response_deserializer=dabir_dot_intake_dot_v1_dot_recipient__service__pb2.AnswerRecallResponse.FromString,
+                _registered_method=True)
 
 
 class RecipientServiceServicer:
@@ -80,7 +95,8 @@ class RecipientServiceServicer:
     def AcceptDelivery(self, request, context):
         """Takes a delivery in with a receipt signed by the body's seal. Who is second gets the outcome, not an error: the
         response's state says what it is. A deadline is required. After the due it is stated that nothing was signed by
-        then (AcceptanceRejectionExpiry), and the delivery is accepted all the same.
+        then (AcceptanceRejectionExpiry), and the delivery is accepted all the same. One that its sender recalled by then is
+        WITHDRAWN instead, and that is the outcome.
 
         Refused, with nothing stored: DELIVERY_NOT_FOUND; the reasons of docs/formats.md; WRONG_HUB, VERDICT_WRONG,
         RECEIPT_MISMATCH; the reasons of signatures and certificates as in SubmitLetter.
@@ -92,6 +108,34 @@ class RecipientServiceServicer:
     def RefuseDelivery(self, request, context):
         """Refuses a delivery, unread, with a signed receipt. As AcceptDelivery; and REFUSAL_REASON_NOT_PERMITTED for a reason
         that the definition does not permit.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MarkRead(self, request, context):
+        """States that a person read an accepted delivery, by position (ContentAccessTracking): also role reader. It may be said
+        again of every person and time. The same request again gives the stored statement; its id for another reading is
+        REQUEST_ID_REUSED (ALREADY_EXISTS). A deadline is required. Refused, with nothing stored: DELIVERY_NOT_FOUND,
+        NOT_ACCEPTED (FAILED_PRECONDITION), the reasons of text in docs/formats.md for the position.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReturnDelivery(self, request, context):
+        """Sends a delivery back, within the definition's return window after its acceptance, with a signed receipt. As
+        AcceptDelivery, also in that who is second gets the outcome; and RETURN_REASON_NOT_PERMITTED, RETURNED_DOCUMENT_WRONG
+        (INVALID_ARGUMENT), NOT_ACCEPTED, RETURN_WINDOW_OVER (FAILED_PRECONDITION).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnswerRecall(self, request, context):
+        """Grants or refuses a recall of an accepted delivery, with a signed receipt; there is no due. Granted, the delivery is
+        WITHDRAWN, and what was opened stays open; refused, it stays ACCEPTED. The first answer stands. As AcceptDelivery,
+        also in that who is second gets the outcome; and NOT_ACCEPTED, NO_RECALL (FAILED_PRECONDITION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,6 +163,21 @@ def add_RecipientServiceServicer_to_server(servicer, server):
                     servicer.RefuseDelivery,
                     request_deserializer=dabir_dot_intake_dot_v1_dot_recipient__service__pb2.RefuseDeliveryRequest.FromString,
                     response_serializer=dabir_dot_intake_dot_v1_dot_recipient__service__pb2.RefuseDeliveryResponse.SerializeToString,
+            ),
+            'MarkRead': grpc.unary_unary_rpc_method_handler(
+                    servicer.MarkRead,
+                    request_deserializer=dabir_dot_intake_dot_v1_dot_recipient__service__pb2.MarkReadRequest.FromString,
+                    response_serializer=dabir_dot_intake_dot_v1_dot_recipient__service__pb2.MarkReadResponse.SerializeToString,
+            ),
+            'ReturnDelivery': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReturnDelivery,
+                    request_deserializer=dabir_dot_intake_dot_v1_dot_recipient__service__pb2.ReturnDeliveryRequest.FromString,
+                    response_serializer=dabir_dot_intake_dot_v1_dot_recipient__service__pb2.ReturnDeliveryResponse.SerializeToString,
+            ),
+            'AnswerRecall': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnswerRecall,
+                    request_deserializer=dabir_dot_intake_dot_v1_dot_recipient__service__pb2.AnswerRecallRequest.FromString,
+                    response_serializer=dabir_dot_intake_dot_v1_dot_recipient__service__pb2.AnswerRecallResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -231,6 +290,87 @@ class RecipientService:
             '/dabir.intake.v1.RecipientService/RefuseDelivery',
             dabir_dot_intake_dot_v1_dot_recipient__service__pb2.RefuseDeliveryRequest.SerializeToString,
             dabir_dot_intake_dot_v1_dot_recipient__service__pb2.RefuseDeliveryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MarkRead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dabir.intake.v1.RecipientService/MarkRead',
+            dabir_dot_intake_dot_v1_dot_recipient__service__pb2.MarkReadRequest.SerializeToString,
+            dabir_dot_intake_dot_v1_dot_recipient__service__pb2.MarkReadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReturnDelivery(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dabir.intake.v1.RecipientService/ReturnDelivery',
+            dabir_dot_intake_dot_v1_dot_recipient__service__pb2.ReturnDeliveryRequest.SerializeToString,
+            dabir_dot_intake_dot_v1_dot_recipient__service__pb2.ReturnDeliveryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnswerRecall(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dabir.intake.v1.RecipientService/AnswerRecall',
+            dabir_dot_intake_dot_v1_dot_recipient__service__pb2.AnswerRecallRequest.SerializeToString,
+            dabir_dot_intake_dot_v1_dot_recipient__service__pb2.AnswerRecallResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,7 +42,8 @@ class RecipientServiceStub:
     AcceptDelivery: _grpc.UnaryUnaryMultiCallable[_recipient_service_pb2.AcceptDeliveryRequest, _recipient_service_pb2.AcceptDeliveryResponse]
     """Takes a delivery in with a receipt signed by the body's seal. Who is second gets the outcome, not an error: the
     response's state says what it is. A deadline is required. After the due it is stated that nothing was signed by
-    then (AcceptanceRejectionExpiry), and the delivery is accepted all the same.
+    then (AcceptanceRejectionExpiry), and the delivery is accepted all the same. One that its sender recalled by then is
+    WITHDRAWN instead, and that is the outcome.
 
     Refused, with nothing stored: DELIVERY_NOT_FOUND; the reasons of docs/formats.md; WRONG_HUB, VERDICT_WRONG,
     RECEIPT_MISMATCH; the reasons of signatures and certificates as in SubmitLetter.
@@ -50,6 +51,22 @@ class RecipientServiceStub:
     RefuseDelivery: _grpc.UnaryUnaryMultiCallable[_recipient_service_pb2.RefuseDeliveryRequest, _recipient_service_pb2.RefuseDeliveryResponse]
     """Refuses a delivery, unread, with a signed receipt. As AcceptDelivery; and REFUSAL_REASON_NOT_PERMITTED for a reason
     that the definition does not permit.
+    """
+    MarkRead: _grpc.UnaryUnaryMultiCallable[_recipient_service_pb2.MarkReadRequest, _recipient_service_pb2.MarkReadResponse]
+    """States that a person read an accepted delivery, by position (ContentAccessTracking): also role reader. It may be said
+    again of every person and time. The same request again gives the stored statement; its id for another reading is
+    REQUEST_ID_REUSED (ALREADY_EXISTS). A deadline is required. Refused, with nothing stored: DELIVERY_NOT_FOUND,
+    NOT_ACCEPTED (FAILED_PRECONDITION), the reasons of text in docs/formats.md for the position.
+    """
+    ReturnDelivery: _grpc.UnaryUnaryMultiCallable[_recipient_service_pb2.ReturnDeliveryRequest, _recipient_service_pb2.ReturnDeliveryResponse]
+    """Sends a delivery back, within the definition's return window after its acceptance, with a signed receipt. As
+    AcceptDelivery, also in that who is second gets the outcome; and RETURN_REASON_NOT_PERMITTED, RETURNED_DOCUMENT_WRONG
+    (INVALID_ARGUMENT), NOT_ACCEPTED, RETURN_WINDOW_OVER (FAILED_PRECONDITION).
+    """
+    AnswerRecall: _grpc.UnaryUnaryMultiCallable[_recipient_service_pb2.AnswerRecallRequest, _recipient_service_pb2.AnswerRecallResponse]
+    """Grants or refuses a recall of an accepted delivery, with a signed receipt; there is no due. Granted, the delivery is
+    WITHDRAWN, and what was opened stays open; refused, it stays ACCEPTED. The first answer stands. As AcceptDelivery,
+    also in that who is second gets the outcome; and NOT_ACCEPTED, NO_RECALL (FAILED_PRECONDITION).
     """
 
 @_typing.type_check_only
@@ -66,7 +83,8 @@ class RecipientServiceAsyncStub(RecipientServiceStub):
     AcceptDelivery: _aio.UnaryUnaryMultiCallable[_recipient_service_pb2.AcceptDeliveryRequest, _recipient_service_pb2.AcceptDeliveryResponse]  # type: ignore[assignment]
     """Takes a delivery in with a receipt signed by the body's seal. Who is second gets the outcome, not an error: the
     response's state says what it is. A deadline is required. After the due it is stated that nothing was signed by
-    then (AcceptanceRejectionExpiry), and the delivery is accepted all the same.
+    then (AcceptanceRejectionExpiry), and the delivery is accepted all the same. One that its sender recalled by then is
+    WITHDRAWN instead, and that is the outcome.
 
     Refused, with nothing stored: DELIVERY_NOT_FOUND; the reasons of docs/formats.md; WRONG_HUB, VERDICT_WRONG,
     RECEIPT_MISMATCH; the reasons of signatures and certificates as in SubmitLetter.
@@ -74,6 +92,22 @@ class RecipientServiceAsyncStub(RecipientServiceStub):
     RefuseDelivery: _aio.UnaryUnaryMultiCallable[_recipient_service_pb2.RefuseDeliveryRequest, _recipient_service_pb2.RefuseDeliveryResponse]  # type: ignore[assignment]
     """Refuses a delivery, unread, with a signed receipt. As AcceptDelivery; and REFUSAL_REASON_NOT_PERMITTED for a reason
     that the definition does not permit.
+    """
+    MarkRead: _aio.UnaryUnaryMultiCallable[_recipient_service_pb2.MarkReadRequest, _recipient_service_pb2.MarkReadResponse]  # type: ignore[assignment]
+    """States that a person read an accepted delivery, by position (ContentAccessTracking): also role reader. It may be said
+    again of every person and time. The same request again gives the stored statement; its id for another reading is
+    REQUEST_ID_REUSED (ALREADY_EXISTS). A deadline is required. Refused, with nothing stored: DELIVERY_NOT_FOUND,
+    NOT_ACCEPTED (FAILED_PRECONDITION), the reasons of text in docs/formats.md for the position.
+    """
+    ReturnDelivery: _aio.UnaryUnaryMultiCallable[_recipient_service_pb2.ReturnDeliveryRequest, _recipient_service_pb2.ReturnDeliveryResponse]  # type: ignore[assignment]
+    """Sends a delivery back, within the definition's return window after its acceptance, with a signed receipt. As
+    AcceptDelivery, also in that who is second gets the outcome; and RETURN_REASON_NOT_PERMITTED, RETURNED_DOCUMENT_WRONG
+    (INVALID_ARGUMENT), NOT_ACCEPTED, RETURN_WINDOW_OVER (FAILED_PRECONDITION).
+    """
+    AnswerRecall: _aio.UnaryUnaryMultiCallable[_recipient_service_pb2.AnswerRecallRequest, _recipient_service_pb2.AnswerRecallResponse]  # type: ignore[assignment]
+    """Grants or refuses a recall of an accepted delivery, with a signed receipt; there is no due. Granted, the delivery is
+    WITHDRAWN, and what was opened stays open; refused, it stays ACCEPTED. The first answer stands. As AcceptDelivery,
+    also in that who is second gets the outcome; and NOT_ACCEPTED, NO_RECALL (FAILED_PRECONDITION).
     """
 
 class RecipientServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -105,7 +139,8 @@ class RecipientServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_recipient_service_pb2.AcceptDeliveryResponse, _abc.Awaitable[_recipient_service_pb2.AcceptDeliveryResponse]]:
         """Takes a delivery in with a receipt signed by the body's seal. Who is second gets the outcome, not an error: the
         response's state says what it is. A deadline is required. After the due it is stated that nothing was signed by
-        then (AcceptanceRejectionExpiry), and the delivery is accepted all the same.
+        then (AcceptanceRejectionExpiry), and the delivery is accepted all the same. One that its sender recalled by then is
+        WITHDRAWN instead, and that is the outcome.
 
         Refused, with nothing stored: DELIVERY_NOT_FOUND; the reasons of docs/formats.md; WRONG_HUB, VERDICT_WRONG,
         RECEIPT_MISMATCH; the reasons of signatures and certificates as in SubmitLetter.
@@ -119,6 +154,40 @@ class RecipientServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_recipient_service_pb2.RefuseDeliveryResponse, _abc.Awaitable[_recipient_service_pb2.RefuseDeliveryResponse]]:
         """Refuses a delivery, unread, with a signed receipt. As AcceptDelivery; and REFUSAL_REASON_NOT_PERMITTED for a reason
         that the definition does not permit.
+        """
+
+    @_abc_1.abstractmethod
+    def MarkRead(
+        self,
+        request: _recipient_service_pb2.MarkReadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_recipient_service_pb2.MarkReadResponse, _abc.Awaitable[_recipient_service_pb2.MarkReadResponse]]:
+        """States that a person read an accepted delivery, by position (ContentAccessTracking): also role reader. It may be said
+        again of every person and time. The same request again gives the stored statement; its id for another reading is
+        REQUEST_ID_REUSED (ALREADY_EXISTS). A deadline is required. Refused, with nothing stored: DELIVERY_NOT_FOUND,
+        NOT_ACCEPTED (FAILED_PRECONDITION), the reasons of text in docs/formats.md for the position.
+        """
+
+    @_abc_1.abstractmethod
+    def ReturnDelivery(
+        self,
+        request: _recipient_service_pb2.ReturnDeliveryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_recipient_service_pb2.ReturnDeliveryResponse, _abc.Awaitable[_recipient_service_pb2.ReturnDeliveryResponse]]:
+        """Sends a delivery back, within the definition's return window after its acceptance, with a signed receipt. As
+        AcceptDelivery, also in that who is second gets the outcome; and RETURN_REASON_NOT_PERMITTED, RETURNED_DOCUMENT_WRONG
+        (INVALID_ARGUMENT), NOT_ACCEPTED, RETURN_WINDOW_OVER (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def AnswerRecall(
+        self,
+        request: _recipient_service_pb2.AnswerRecallRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_recipient_service_pb2.AnswerRecallResponse, _abc.Awaitable[_recipient_service_pb2.AnswerRecallResponse]]:
+        """Grants or refuses a recall of an accepted delivery, with a signed receipt; there is no due. Granted, the delivery is
+        WITHDRAWN, and what was opened stays open; refused, it stays ACCEPTED. The first answer stands. As AcceptDelivery,
+        also in that who is second gets the outcome; and NOT_ACCEPTED, NO_RECALL (FAILED_PRECONDITION).
         """
 
 def add_RecipientServiceServicer_to_server(servicer: RecipientServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

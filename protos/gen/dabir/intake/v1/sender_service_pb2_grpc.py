@@ -40,6 +40,11 @@ class SenderServiceStub:
                 request_serializer=dabir_dot_intake_dot_v1_dot_sender__service__pb2.SubmitLetterRequest.SerializeToString,
                 response_deserializer=dabir_dot_intake_dot_v1_dot_sender__service__pb2.SubmitLetterResponse.FromString,
                 _registered_method=True)
+        self.RecallLetter = channel.unary_unary(
+                '/dabir.intake.v1.SenderService/RecallLetter',
+                request_serializer=dabir_dot_intake_dot_v1_dot_sender__service__pb2.RecallLetterRequest.SerializeToString,
+                response_deserializer=dabir_dot_intake_dot_v1_dot_sender__service__pb2.RecallLetterResponse.FromString,
+                _registered_method=True)
         self.GetLetter = channel.unary_unary(
                 '/dabir.intake.v1.SenderService/GetLetter',
                 request_serializer=dabir_dot_intake_dot_v1_dot_sender__service__pb2.GetLetterRequest.SerializeToString,
@@ -99,6 +104,23 @@ class SenderServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecallLetter(self, request, context):
+        """Asks for a letter back, by the body's seal: registers the recall, which names deliveries or, naming none, all. It
+        touches no delivery itself. What is not accepted when it is registered is withdrawn by the hub's workers soon after,
+        and at the latest by whoever would accept or refuse it: the recipient gets that outcome. What is accepted by then
+        stays so and the recall is a request that its recipient answers (AnswerRecall); what was refused, returned or
+        answered by then stays as it is. How each stands is told by ListSentDeliveries and the feed. The same bytes again
+        give the stored answer. A deadline is required.
+
+        Refused, with nothing stored: LETTER_NOT_FOUND; the reasons of docs/formats.md; WRONG_HUB, RECALL_MISMATCH;
+        DELIVERY_NOT_FOUND for one beyond the letter's; DELIVERY_RECALLED (ALREADY_EXISTS) where an earlier recall names one;
+        LETTER_CLOSED, TOO_MANY_RECALLS (8 of a letter) (FAILED_PRECONDITION); the reasons of signatures and certificates as
+        in SubmitLetter.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetLetter(self, request, context):
         """One letter of the caller's. NOT_FOUND (LETTER_NOT_FOUND) for another's, and for a classified one without clearance.
         """
@@ -142,6 +164,11 @@ def add_SenderServiceServicer_to_server(servicer, server):
                     servicer.SubmitLetter,
                     request_deserializer=dabir_dot_intake_dot_v1_dot_sender__service__pb2.SubmitLetterRequest.FromString,
                     response_serializer=dabir_dot_intake_dot_v1_dot_sender__service__pb2.SubmitLetterResponse.SerializeToString,
+            ),
+            'RecallLetter': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecallLetter,
+                    request_deserializer=dabir_dot_intake_dot_v1_dot_sender__service__pb2.RecallLetterRequest.FromString,
+                    response_serializer=dabir_dot_intake_dot_v1_dot_sender__service__pb2.RecallLetterResponse.SerializeToString,
             ),
             'GetLetter': grpc.unary_unary_rpc_method_handler(
                     servicer.GetLetter,
@@ -197,6 +224,33 @@ class SenderService:
             '/dabir.intake.v1.SenderService/SubmitLetter',
             dabir_dot_intake_dot_v1_dot_sender__service__pb2.SubmitLetterRequest.SerializeToString,
             dabir_dot_intake_dot_v1_dot_sender__service__pb2.SubmitLetterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecallLetter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dabir.intake.v1.SenderService/RecallLetter',
+            dabir_dot_intake_dot_v1_dot_sender__service__pb2.RecallLetterRequest.SerializeToString,
+            dabir_dot_intake_dot_v1_dot_sender__service__pb2.RecallLetterResponse.FromString,
             options,
             channel_credentials,
             insecure,

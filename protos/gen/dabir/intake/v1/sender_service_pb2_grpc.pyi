@@ -57,6 +57,19 @@ class SenderServiceStub:
       its documents: DOCUMENT_COUNT_WRONG (INVALID_ARGUMENT), DOCUMENT_NOT_FOUND, DOCUMENT_NOT_READY, DOCUMENT_REJECTED,
         DIGEST_MISMATCH, SIZE_MISMATCH, MEDIA_TYPE_MISMATCH, DOCUMENT_CLAIMED (FAILED_PRECONDITION).
     """
+    RecallLetter: _grpc.UnaryUnaryMultiCallable[_sender_service_pb2.RecallLetterRequest, _sender_service_pb2.RecallLetterResponse]
+    """Asks for a letter back, by the body's seal: registers the recall, which names deliveries or, naming none, all. It
+    touches no delivery itself. What is not accepted when it is registered is withdrawn by the hub's workers soon after,
+    and at the latest by whoever would accept or refuse it: the recipient gets that outcome. What is accepted by then
+    stays so and the recall is a request that its recipient answers (AnswerRecall); what was refused, returned or
+    answered by then stays as it is. How each stands is told by ListSentDeliveries and the feed. The same bytes again
+    give the stored answer. A deadline is required.
+
+    Refused, with nothing stored: LETTER_NOT_FOUND; the reasons of docs/formats.md; WRONG_HUB, RECALL_MISMATCH;
+    DELIVERY_NOT_FOUND for one beyond the letter's; DELIVERY_RECALLED (ALREADY_EXISTS) where an earlier recall names one;
+    LETTER_CLOSED, TOO_MANY_RECALLS (8 of a letter) (FAILED_PRECONDITION); the reasons of signatures and certificates as
+    in SubmitLetter.
+    """
     GetLetter: _grpc.UnaryUnaryMultiCallable[_sender_service_pb2.GetLetterRequest, _sender_service_pb2.GetLetterResponse]
     """One letter of the caller's. NOT_FOUND (LETTER_NOT_FOUND) for another's, and for a classified one without clearance."""
     ListLetters: _grpc.UnaryUnaryMultiCallable[_sender_service_pb2.ListLettersRequest, _sender_service_pb2.ListLettersResponse]
@@ -98,6 +111,19 @@ class SenderServiceAsyncStub(SenderServiceStub):
         REPLYING_OFFICE_NOT_RECIPIENT, REPLY_NOT_ADDRESSED_TO_SENDER, ACCEPT_FIRST, REPLY_TOO_LATE (FAILED_PRECONDITION);
       its documents: DOCUMENT_COUNT_WRONG (INVALID_ARGUMENT), DOCUMENT_NOT_FOUND, DOCUMENT_NOT_READY, DOCUMENT_REJECTED,
         DIGEST_MISMATCH, SIZE_MISMATCH, MEDIA_TYPE_MISMATCH, DOCUMENT_CLAIMED (FAILED_PRECONDITION).
+    """
+    RecallLetter: _aio.UnaryUnaryMultiCallable[_sender_service_pb2.RecallLetterRequest, _sender_service_pb2.RecallLetterResponse]  # type: ignore[assignment]
+    """Asks for a letter back, by the body's seal: registers the recall, which names deliveries or, naming none, all. It
+    touches no delivery itself. What is not accepted when it is registered is withdrawn by the hub's workers soon after,
+    and at the latest by whoever would accept or refuse it: the recipient gets that outcome. What is accepted by then
+    stays so and the recall is a request that its recipient answers (AnswerRecall); what was refused, returned or
+    answered by then stays as it is. How each stands is told by ListSentDeliveries and the feed. The same bytes again
+    give the stored answer. A deadline is required.
+
+    Refused, with nothing stored: LETTER_NOT_FOUND; the reasons of docs/formats.md; WRONG_HUB, RECALL_MISMATCH;
+    DELIVERY_NOT_FOUND for one beyond the letter's; DELIVERY_RECALLED (ALREADY_EXISTS) where an earlier recall names one;
+    LETTER_CLOSED, TOO_MANY_RECALLS (8 of a letter) (FAILED_PRECONDITION); the reasons of signatures and certificates as
+    in SubmitLetter.
     """
     GetLetter: _aio.UnaryUnaryMultiCallable[_sender_service_pb2.GetLetterRequest, _sender_service_pb2.GetLetterResponse]  # type: ignore[assignment]
     """One letter of the caller's. NOT_FOUND (LETTER_NOT_FOUND) for another's, and for a classified one without clearance."""
@@ -143,6 +169,25 @@ class SenderServiceServicer(metaclass=_abc_1.ABCMeta):
             REPLYING_OFFICE_NOT_RECIPIENT, REPLY_NOT_ADDRESSED_TO_SENDER, ACCEPT_FIRST, REPLY_TOO_LATE (FAILED_PRECONDITION);
           its documents: DOCUMENT_COUNT_WRONG (INVALID_ARGUMENT), DOCUMENT_NOT_FOUND, DOCUMENT_NOT_READY, DOCUMENT_REJECTED,
             DIGEST_MISMATCH, SIZE_MISMATCH, MEDIA_TYPE_MISMATCH, DOCUMENT_CLAIMED (FAILED_PRECONDITION).
+        """
+
+    @_abc_1.abstractmethod
+    def RecallLetter(
+        self,
+        request: _sender_service_pb2.RecallLetterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sender_service_pb2.RecallLetterResponse, _abc.Awaitable[_sender_service_pb2.RecallLetterResponse]]:
+        """Asks for a letter back, by the body's seal: registers the recall, which names deliveries or, naming none, all. It
+        touches no delivery itself. What is not accepted when it is registered is withdrawn by the hub's workers soon after,
+        and at the latest by whoever would accept or refuse it: the recipient gets that outcome. What is accepted by then
+        stays so and the recall is a request that its recipient answers (AnswerRecall); what was refused, returned or
+        answered by then stays as it is. How each stands is told by ListSentDeliveries and the feed. The same bytes again
+        give the stored answer. A deadline is required.
+
+        Refused, with nothing stored: LETTER_NOT_FOUND; the reasons of docs/formats.md; WRONG_HUB, RECALL_MISMATCH;
+        DELIVERY_NOT_FOUND for one beyond the letter's; DELIVERY_RECALLED (ALREADY_EXISTS) where an earlier recall names one;
+        LETTER_CLOSED, TOO_MANY_RECALLS (8 of a letter) (FAILED_PRECONDITION); the reasons of signatures and certificates as
+        in SubmitLetter.
         """
 
     @_abc_1.abstractmethod

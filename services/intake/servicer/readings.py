@@ -1,0 +1,38 @@
+"""MarkRead: that a person read a delivery, stated once for each request."""
+
+from uuid import UUID
+
+from dabir.common.v1.statement_pb2 import Statement
+from dabir.formats.statement import Event
+from dabir.formats.strict_json import check_text
+from dabir.intake.v1 import recipient_service_pb2 as pb
+from services.intake.domain import errors, model, operator, receipt_errors, statements
+from services.intake.servicer import reading, stating
+from services.intake.servicer.registry import Registry
+from services.intake.store import deliveries, readings
+from services.runtime.identity import Caller
+from services.runtime.logs import log
+
+
+async def mark_read(registry: Registry, request: pb.MarkReadRequest, who: Caller) -> Statement:
+    """State the reading, or give its statement again. Raises NotAccepted; RequestIdReused for another reading."""
+    await reading.find_delivery(registry, who, request.name)
+    check_text(request.position, "position")
+    request_id = UUID(request.request_id)
+    sha256 = operator.sha256(who.body, request.name, request.position)
+    async with registry.pool.connection() as connection, connection.transaction():
+        (delivery,) = await deliveries.lock(connection, [request.name])
+        if (stated := await readings.find(connection, request_id)) is not None:
+            if stated.request_sha256 != sha256:
+                raise errors.RequestIdReused(request_id=request_id)
+            return await reading.statement(connection, stated.statement)
+        if not model.is_open(delivery):
+            raise receipt_errors.NotAccepted(delivery=delivery.name, state=delivery.state)
+        chains = await registry.ledger.open(connection, [delivery.name])
+        fields = statements.content_access(who.body, who.certificate_sha256, request.position)
+        statement = await stating.append(chains, delivery, Event.CONTENT_ACCESS_TRACKING, fields, assurance="mtls")
+        if not await readings.insert(connection, request_id, sha256, stating.statement_id(statement)):
+            raise errors.RequestIdReused(request_id=request_id)
+        await deliveries.read_first(connection, delivery.name, chains.now, request.position)
+    log.info("delivery_read", delivery=delivery.name)
+    return statement
