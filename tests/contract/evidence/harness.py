@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 import grpc.aio
@@ -109,7 +109,7 @@ class Evidence:
 def tls_pair(pki: DevelopmentPki, who: str) -> Pair:
     folder = pki.folder / who
     folder.mkdir(exist_ok=True)
-    services = ("evidence", "worker", "intake")
+    services = ("evidence", "worker", "intake", "directory", "operator")
     return pki.service_tls_pair(who, folder) if who in services else pki.body_tls_pair(who, folder)
 
 
@@ -186,11 +186,18 @@ class Follower:
         return int((await self._stub.Advance(request, timeout=DEADLINE_SECONDS)).cursor)
 
 
+class Served(Protocol):
+    """Where somebody may call."""
+
+    def channel(self, who: str) -> grpc.aio.Channel:
+        """A channel as a body or one of the hub's own."""
+
+
 class Watch:
     """A member's open stream."""
 
-    def __init__(self, evidence: Evidence, who: str, after_position: int = 0) -> None:
-        self._channel = evidence.channel(who)
+    def __init__(self, served: Served, who: str, after_position: int = 0) -> None:
+        self._channel = served.channel(who)
         stub = EvidenceServiceStub(self._channel)
         # Without a deadline: the stream has no end.
         self.call = stub.WatchStatements(pb.WatchStatementsRequest(after_position=after_position))
@@ -233,11 +240,13 @@ class Watch:
                 found.append(message.statement)
         return found
 
-    async def ending(self) -> tuple[str, str]:
-        """Code and reason of its end, which must come by itself."""
+    async def ending(self, seen: list[int] | None = None) -> tuple[str, str]:
+        """Code and reason of its end, which must come by itself; positions of statements before it go to `seen`."""
 
         async def read_on() -> None:
             while True:
-                await self.next()
+                message = await self.next()
+                if seen is not None and message.HasField("statement"):
+                    seen.append(message.position)
 
         return await refusal(read_on())

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 from contextlib import AsyncExitStack
+from functools import partial
 
 import psycopg
 import pytest
@@ -183,9 +184,13 @@ async def test_the_reader_of_the_ledger_outlives_its_connections(evidence: Evide
         async with Watch(evidence, "bank") as watch:
             await watch.next()
             await evidence.letter()
-            await until(lambda end=3 * letters: evidence.feed.head == end)
+            await until(partial(_has_read, evidence, 3 * letters))
         evidence.rows(b"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'evidence'")
         await evidence.pool.check()
+
+
+def _has_read(evidence: Evidence, end: int) -> bool:
+    return evidence.feed.head == end
 
 
 @pytest.mark.parametrize(
