@@ -15,6 +15,7 @@ import psycopg
 _LOCK = 0x0DAB18
 _WAIT_SECONDS = 30.0
 Where = Literal["before_commit", "in_commit"]
+What = Literal["letter", "receipt", "mailbox", "end", "recall", "reading"]
 HOLDS = f"""
 CREATE TABLE public.test_hold (place text NOT NULL);
 GRANT SELECT ON public.test_hold TO PUBLIC;
@@ -37,6 +38,18 @@ CREATE TRIGGER mailbox_before_commit AFTER UPDATE OF available_at ON intake.deli
     FOR EACH ROW EXECUTE FUNCTION public.test_wait();
 CREATE CONSTRAINT TRIGGER mailbox_in_commit AFTER UPDATE ON intake.delivery DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (OLD.available_at IS NULL) EXECUTE FUNCTION public.test_wait();
+CREATE TRIGGER end_before_commit AFTER UPDATE OF ended_by ON intake.delivery
+    FOR EACH ROW EXECUTE FUNCTION public.test_wait();
+CREATE CONSTRAINT TRIGGER end_in_commit AFTER UPDATE ON intake.delivery DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (OLD.ended_by IS NULL AND NEW.ended_by IS NOT NULL) EXECUTE FUNCTION public.test_wait();
+CREATE TRIGGER recall_before_commit AFTER INSERT ON intake.recall
+    FOR EACH ROW EXECUTE FUNCTION public.test_wait();
+CREATE CONSTRAINT TRIGGER recall_in_commit AFTER INSERT ON intake.recall DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION public.test_wait();
+CREATE TRIGGER reading_before_commit AFTER INSERT ON intake.reading
+    FOR EACH ROW EXECUTE FUNCTION public.test_wait();
+CREATE CONSTRAINT TRIGGER reading_in_commit AFTER INSERT ON intake.reading DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION public.test_wait();
 """  # noqa: S608 - a constant
 
 
@@ -47,10 +60,11 @@ class Held:
         self._connection = connection
 
     @asynccontextmanager
-    async def at(self, what: Literal["letter", "receipt", "mailbox"], where: Where) -> AsyncIterator[None]:
+    async def at(self, what: What | tuple[What, ...], where: Where) -> AsyncIterator[None]:
         """Within the block such a transaction waits; at its end it goes on, and the block ends when it is over."""
         self._connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
-        self._connection.execute("INSERT INTO public.test_hold VALUES (%s)", (f"{what}_{where}",))
+        for one in (what,) if isinstance(what, str) else what:
+            self._connection.execute("INSERT INTO public.test_hold VALUES (%s)", (f"{one}_{where}",))
         try:
             yield
         finally:
