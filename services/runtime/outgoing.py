@@ -3,29 +3,69 @@
     async with Outgoing(allowed_networks=config.outgoing_allowed_networks, …) as outgoing:
         answer = await outgoing.post(url, body, headers)
 
-A name is resolved once, the address is judged where the connection is made, and to that address it goes; the server
-name (SNI) and the certificate check stay the URL's. Redirects are an answer like any other and are not followed.
+A name is resolved once; unless every address it leads to may be reached, none is. To one of the addresses judged the
+connection goes, with the server name (SNI) and the certificate check of the URL's. Redirects are an answer like any
+other and are not followed.
 """
 
+import asyncio
 import ipaddress
 import socket
-from collections.abc import Callable, Collection, Mapping
+import ssl
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
+
+from services.runtime.config import StartRefused
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Resolve = Callable[[str, int], Awaitable[Collection[str]]]
+"""Host and port → addresses as text. Raises OSError."""
 
-HEADERS_MAX_BYTES = 8190
+HEADER_MAX_BYTES = 8190
 """Of one header line of an answer."""
+HEADERS_MAX = 128
+"""Of an answer."""
 
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
-# Within it: protocol assignments with Teredo and ORCHID, 6to4, documentation (IANA special-purpose registry).
-_SPECIAL_UNICAST = [ipaddress.ip_network(n) for n in ("2001::/23", "2002::/16", "2001:db8::/32", "3fff::/20")]
+# What IANA's special-purpose registries list, whether it could be routed or not: nobody receives webhooks there.
+_SPECIAL = [
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8",  # this network
+        "10.0.0.0/8",  # private
+        "100.64.0.0/10",  # shared, of carriers' NAT; some clouds' metadata
+        "127.0.0.0/8",  # loopback
+        "168.63.129.16/32",  # Azure's wire server: public in number only
+        "169.254.0.0/16",  # link-local, clouds' metadata
+        "172.16.0.0/12",  # private
+        "192.0.0.0/24",  # protocol assignments; some clouds' metadata
+        "192.0.2.0/24",  # documentation
+        "192.31.196.0/24",  # AS112
+        "192.52.193.0/24",  # AMT
+        "192.88.99.0/24",  # 6to4 relays, deprecated
+        "192.168.0.0/16",  # private
+        "192.175.48.0/24",  # AS112
+        "198.18.0.0/15",  # benchmarks
+        "198.51.100.0/24",  # documentation
+        "203.0.113.0/24",  # documentation
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved, broadcast
+        "2001::/23",  # protocol assignments with Teredo and ORCHID
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4
+        "2620:4f:8000::/48",  # AS112
+        "3fff::/20",  # documentation
+    )
+]
 
 
 class OutgoingFailed(Exception):
@@ -51,13 +91,30 @@ class Outgoing:
     """
 
     def __init__(
-        self, *, allowed_networks: Collection[str], timeout_seconds: float, connect_seconds: float, at_once: int
+        self,
+        *,
+        allowed_networks: Collection[str],
+        timeout_seconds: float,
+        connect_seconds: float,
+        at_once: int,
+        tls_roots: Path | None = None,
+        resolve: Resolve | None = None,
     ) -> None:
-        """Raises ValueError when a network is none."""
+        """`tls_roots`: PEM; None: whom the machine trusts. `resolve`: None: as the machine does.
+
+        Raises ValueError when a network is none, StartRefused when the roots cannot be used.
+        """
         self._allowed = [ipaddress.ip_network(network) for network in allowed_networks]
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, connect=connect_seconds)
         self._at_once = at_once
+        # Threads of its own: names that hang, and they hang for seconds, keep nothing else of the process waiting.
+        self._threads = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="resolve")
+        self._resolve = resolve or self._ask_the_machine
         self._sessions: dict[str, aiohttp.ClientSession] = {}
+        try:
+            self._tls = ssl.create_default_context(cafile=tls_roots)
+        except OSError as error:
+            raise StartRefused(f"The certificates in {tls_roots} cannot be used: {error}.") from error
 
     async def __aenter__(self) -> "Outgoing":
         self._sessions = {
@@ -71,12 +128,16 @@ class Outgoing:
     ) -> None:
         for session in self._sessions.values():
             await session.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Send `body`. Raises OutgoingFailed, KeyError for a scheme that is neither https nor http."""
-        session = self._sessions[URL(url).scheme]
+        target = URL(url)
+        session = self._sessions[target.scheme]
+        if target.user is not None or target.password is not None:  # would be sent as a header
+            raise OutgoingFailed("ADDRESS_NOT_ALLOWED")
         try:
-            async with session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+            async with session.post(target, data=body, headers=headers, allow_redirects=False) as answer:
                 return Answer(answer.status, answer.headers.get("Retry-After", ""))
         except aiohttp.InvalidURL as error:  # an address spelled in another way: 127.1, 0x7f000001
             raise OutgoingFailed("ADDRESS_NOT_ALLOWED") from error
@@ -92,21 +153,64 @@ class Outgoing:
     def _is_allowed(self, address: Address) -> bool:
         return any(address in network for network in self._allowed)
 
+    async def _ask_the_machine(self, host: str, port: int) -> Collection[str]:
+        def ask() -> Collection[str]:
+            return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+
     def _session(self, may_reach: Callable[[Address], bool]) -> aiohttp.ClientSession:
         def dial(chosen: Any) -> socket.socket:
+            """Asked for each connection, an address given as one included."""
             family, kind, protocol, _, where = chosen
-            if not may_reach(ipaddress.ip_address(where[0].partition("%")[0])):
-                raise _AddressRefused("the address is not allowed")
+            check(where[0])
             return socket.socket(family, kind, protocol)
 
+        def check(address: str) -> None:
+            if not may_reach(ipaddress.ip_address(address.partition("%")[0])):
+                raise _AddressRefused("the address is not allowed")
+
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(socket_factory=dial, limit=self._at_once, use_dns_cache=False),
+            connector=aiohttp.TCPConnector(
+                socket_factory=dial,
+                resolver=_Resolver(self._resolve, check),
+                limit=self._at_once,
+                use_dns_cache=False,
+                ssl=self._tls,
+            ),
             timeout=self._timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            max_line_size=HEADERS_MAX_BYTES,
-            max_field_size=HEADERS_MAX_BYTES,
+            max_line_size=HEADER_MAX_BYTES,
+            max_field_size=HEADER_MAX_BYTES,
+            max_headers=HEADERS_MAX,
         )
+
+
+class _Resolver(AbstractResolver):
+    """Asks once, and gives what was found only if all of it may be reached: any of it may then be dialled."""
+
+    def __init__(self, resolve: Resolve, check: Callable[[str], None]) -> None:
+        self._ask, self._check = resolve, check
+
+    async def resolve(self, host: str, port: int = 0, family: int = socket.AF_UNSPEC) -> list[ResolveResult]:
+        found = list(dict.fromkeys(await self._ask(host, port)))
+        for address in found:
+            self._check(address)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=socket.IPPROTO_TCP,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in found
+        ]
+
+    async def close(self) -> None:
+        """Nothing is held."""
 
 
 class _AddressRefused(OSError):
@@ -122,8 +226,8 @@ def _why_not_connected(error: aiohttp.ClientConnectorError) -> str:
 def is_public(address: Address) -> bool:
     """Whether the address is one of the open Internet's, by IANA's special-purpose registries.
 
-    One that holds an IPv4 address (mapped, NAT64, 6to4) is not: what it leads to depends on the network.
+    One that holds an IPv4 address (mapped, NAT64, 6to4, Teredo) is not: what it leads to depends on the network.
     """
-    if isinstance(address, ipaddress.IPv4Address):
-        return address.is_global and not address.is_multicast
-    return address in _GLOBAL_UNICAST and not any(address in network for network in _SPECIAL_UNICAST)
+    if isinstance(address, ipaddress.IPv6Address) and address not in _GLOBAL_UNICAST:
+        return False
+    return not any(address in network for network in _SPECIAL)

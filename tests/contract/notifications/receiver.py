@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ class Receiver:
     port: int = 0
     secret: str = ""
     arrived: list[Arrived] = field(default_factory=list)
+    hosts: list[str] = field(default_factory=list)
+    verify: bool = True
+    tls: ssl.SSLContext | None = None
     under_way: int = 0
     most_under_way: int = 0
     answer: Callable[[int], Any] = lambda _count: 200
@@ -37,6 +41,9 @@ class Receiver:
 
     async def hook(self, request: web.Request) -> web.Response:
         body = await request.read()
+        self.hosts.append(request.headers["host"])
+        if not self.verify:
+            return web.Response()
         headers = {name: request.headers[name] for name in request.headers}
         said = Webhook(self.secret).verify(body, headers)
         assert said == json.loads(body)
@@ -60,7 +67,7 @@ async def receiving(**how: Any) -> AsyncIterator[Receiver]:
     app.router.add_post("/hook", receiver.hook)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", receiver.port)
+    site = web.TCPSite(runner, "127.0.0.1", receiver.port, ssl_context=receiver.tls)
     await site.start()
     receiver.port = runner.addresses[0][1]
     try:
