@@ -1,46 +1,30 @@
 """python -m services.notifications CONFIG.toml"""
 
-from dabir.notifications.v1.notifications_pb2_grpc import (
-    add_NotificationInternalServiceServicer_to_server,
-    add_NotificationServiceServicer_to_server,
-)
+from services.notifications.channels import open_channels
 from services.notifications.config import NotificationsConfig
-from services.notifications.servicer import NotificationInternalServicer, NotificationServicer
-from services.notifications.webhooks import Webhooks
+from services.notifications.recorder import Recorder
+from services.notifications.sender import Sender
+from services.notifications.servicer import services
 from services.runtime.authentication import DirectoryResolver
 from services.runtime.channel import open_channel
 from services.runtime.database import open_pool
 from services.runtime.metrics import Metrics
-from services.runtime.outgoing import Outgoing
 from services.runtime.process import run
 from services.runtime.seals import open_ledger
-from services.runtime.server import Service, serve
+from services.runtime.server import serve
 
 
 async def main(config: NotificationsConfig) -> None:
     ledger, metrics = open_ledger(config), Metrics()
-    outgoing = Outgoing(
-        allowed_networks=config.outgoing_allowed_networks,
-        timeout_seconds=config.webhook_timeout_seconds,
-        connect_seconds=config.webhook_connect_seconds,
-        at_once=config.webhooks_at_once,
-    )
-    async with open_pool(config) as pool, open_channel(config, config.directory_target) as directory, outgoing:
-        webhooks = Webhooks(config, pool, ledger, outgoing, metrics.registry)
-        services = [
-            Service(
-                "dabir.notifications.v1.NotificationService",
-                add_NotificationServiceServicer_to_server,
-                NotificationServicer(config, pool),
-            ),
-            Service(
-                "dabir.notifications.v1.NotificationInternalService",
-                add_NotificationInternalServiceServicer_to_server,
-                NotificationInternalServicer(pool, webhooks.wake),
-            ),
-        ]
+    async with (
+        open_pool(config) as pool,
+        open_channel(config, config.directory_target) as directory,
+        open_channels(config) as channels,
+    ):
+        recorder = Recorder(config, pool, ledger, metrics.registry)
+        sender = Sender(config, pool, recorder, channels, metrics.registry)
         resolver = DirectoryResolver(directory, config)
-        await serve(config, services, resolver, metrics=metrics, tasks=[webhooks.run])
+        await serve(config, services(config, pool, sender.wake), resolver, metrics=metrics, tasks=[sender.run])
 
 
 if __name__ == "__main__":

@@ -139,6 +139,11 @@ ACCESS: Mapping[str, Access] = MappingProxyType(
             "CreateEndpoint": Access(roles=_EITHER, mutating=True),
             "ListEndpoints": Access(roles=_EITHER | _READER),
             "DeleteEndpoint": Access(roles=_EITHER, mutating=True),
+            "EnableEndpoint": Access(roles=_EITHER, mutating=True),
+            "RotateEndpointSecret": Access(roles=_EITHER, mutating=True),
+            "SetQuietHours": Access(roles=_EITHER, mutating=True),
+            "ListNotifications": Access(roles=_EITHER | _READER),
+            "ReplayNotification": Access(roles=_EITHER, mutating=True),
         },
     )
     | _service(
@@ -146,6 +151,8 @@ ACCESS: Mapping[str, Access] = MappingProxyType(
         {
             "Notify": Access(services=_WORKER, mutating=True),
             "ListDownLinks": Access(services=_WORKER),
+            "PauseLink": Access(services=_WORKER, mutating=True),
+            "ResumeLink": Access(services=_WORKER, mutating=True),
         },
     )
     | _service(

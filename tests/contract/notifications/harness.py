@@ -16,18 +16,17 @@ from dabir.notifications.v1 import notifications_pb2 as pb
 from dabir.notifications.v1.notifications_pb2_grpc import (
     NotificationInternalServiceStub,
     NotificationServiceStub,
-    add_NotificationInternalServiceServicer_to_server,
-    add_NotificationServiceServicer_to_server,
 )
+from services.notifications.channels import open_channels
 from services.notifications.config import NotificationsConfig
-from services.notifications.servicer import NotificationInternalServicer, NotificationServicer
-from services.notifications.webhooks import Webhooks
+from services.notifications.recorder import Recorder
+from services.notifications.sender import Sender
+from services.notifications.servicer import services
 from services.runtime.database import open_pool
 from services.runtime.ledger import Ledger
 from services.runtime.metrics import Metrics
-from services.runtime.outgoing import Outgoing
 from services.runtime.seals import open_ledger
-from services.runtime.server import Server, Service
+from services.runtime.server import Server
 from tests.conftest import Postgres
 from tests.contract.harness import DEADLINE_SECONDS, Identities, Listed
 from tests.contract.notifications.receiver import Receiver
@@ -71,6 +70,7 @@ class Hub:
             "outgoing_allowed_networks": ("127.0.0.0/8",),
             "webhook_timeout_seconds": 5.0,
             "webhook_claim_seconds": 10.0,
+            "smtp_timeout_seconds": 5.0,
             "webhook_poll_seconds": 0.05,
             "webhook_retry_seconds": (1, 1),
             "webhook_retry_jitter": 0.0,
@@ -148,32 +148,14 @@ def notification(delivery: str, /, **fields: Any) -> pb.NotifyRequest:
 
 @contextlib.asynccontextmanager
 async def running(hub: Hub, *, delivering: bool = True, **settings: Any) -> AsyncIterator[Running]:
-    """The service on a free port, its webhooks under way unless they are another process's here."""
-    config = hub.config(**settings)
-    outgoing = Outgoing(
-        allowed_networks=config.outgoing_allowed_networks,
-        timeout_seconds=config.webhook_timeout_seconds,
-        connect_seconds=config.webhook_connect_seconds,
-        at_once=config.webhooks_at_once,
-    )
-    metrics = Metrics()
-    async with open_pool(config) as pool, outgoing:
-        webhooks = Webhooks(config, pool, open_ledger(config), outgoing, metrics.registry)
-        services = [
-            Service(
-                "dabir.notifications.v1.NotificationService",
-                add_NotificationServiceServicer_to_server,
-                NotificationServicer(config, pool),
-            ),
-            Service(
-                "dabir.notifications.v1.NotificationInternalService",
-                add_NotificationInternalServiceServicer_to_server,
-                NotificationInternalServicer(pool, webhooks.wake),
-            ),
-        ]
-        server = Server(config, services, hub.listed, metrics)
+    """The service on a free port, its sending under way unless that is another process's here."""
+    config, metrics = hub.config(**settings), Metrics()
+    async with open_pool(config) as pool, open_channels(config) as channels:
+        recorder = Recorder(config, pool, open_ledger(config), metrics.registry)
+        sender = Sender(config, pool, recorder, channels, metrics.registry)
+        server = Server(config, services(config, pool, sender.wake), hub.listed, metrics)
         started = Running(hub, await server.start())
-        tasks = [asyncio.create_task(webhooks.run())] if delivering else []
+        tasks = [asyncio.create_task(sender.run())] if delivering else []
         try:
             yield started
         finally:

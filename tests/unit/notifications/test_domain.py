@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dabir.formats.events import Event
-from services.notifications import domain
-from services.notifications.domain import Notification, Standing
+from services.notifications.domain import notification as told
+from services.notifications.domain import tries
+from services.notifications.domain.endpoint import Endpoint
+from services.notifications.domain.notification import Notification, Standing
 
 SCHEDULE = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 
@@ -18,31 +20,83 @@ def notification(**fields: str) -> Notification:
     letter = "letters/2f1ecf0a-51f8-4c5e-8b70-6f1b2f7f0b0a"
     given = {"event_type": "delivery.available", "letter": letter, "delivery": f"{letter}/deliveries/3"} | fields
     at = datetime(2026, 11, 22, 10, 14, 33, tzinfo=UTC)
-    return Notification(id=uuid.uuid4(), body="bodies/bank", sender_body="bodies/interior", occurred_at=at, **given)
+    return Notification(
+        id=uuid.uuid4(), body="bodies/bank", sender_body="bodies/interior", occurred_at=at, priority=1, **given
+    )
 
 
 def test_the_schedule_is_that_of_standard_webhooks() -> None:
-    found = [domain.retry_after(tries, SCHEDULE, 0.0) for tries in range(1, 11)]
+    found = [tries.retry_after(tried, SCHEDULE, 0.0) for tried in range(1, 11)]
     assert found == [5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400, None]
 
 
-@given(tries=st.integers(1, 9), jitter=st.floats(0, 1))
-def test_chance_only_ever_adds(tries: int, jitter: float) -> None:
-    seconds = domain.retry_after(tries, SCHEDULE, jitter)
+@given(tried=st.integers(1, 9), jitter=st.floats(0, 1))
+def test_chance_only_ever_adds(tried: int, jitter: float) -> None:
+    seconds = tries.retry_after(tried, SCHEDULE, jitter)
     assert seconds is not None
-    assert SCHEDULE[tries - 1] <= seconds <= SCHEDULE[tries - 1] * (1 + jitter) * 1.000001
+    assert SCHEDULE[tried - 1] <= seconds <= SCHEDULE[tried - 1] * (1 + jitter) * 1.000001
 
 
 @pytest.mark.parametrize(
-    ("asked", "seconds"),
-    [("60", 60), ("3", 5), ("9999999", 86400), ("", 5), ("-1", 5), ("soon", 5), ("١٢٣", 5), ("9" * 400, 5), ("1e9", 5)],
+    ("said", "seconds"),
+    [
+        ("60", 60),
+        ("9999999", 86400),
+        ("Sun, 22 Nov 2026 10:16:33 GMT", 120),
+        ("Sun, 22 Nov 2026 10:14:32 GMT", 0),
+        ("Fri, 01 Jan 2100 00:00:00 GMT", 86400),
+        ("", 0),
+        ("-1", 0),
+        ("soon", 0),
+        ("١٢٣", 0),
+        ("9" * 400, 0),
+        ("1e9", 0),
+        ("Sun, 32 Nov 2026 10:16:33 GMT", 0),
+        ("Sun, 22 Nov 999999999999 10:16:33 GMT", 0),
+        ("Sun, 22 Nov 2026 10:16:33 +0330", 0),
+        (f"{'x' * 4000} GMT", 0),
+    ],
 )
-def test_retry_after_is_heeded_up_to_a_day(asked: str, seconds: float) -> None:
-    assert domain.retry_after(1, SCHEDULE, 0.0, asked) == seconds
+def test_retry_after_is_seconds_or_a_date_up_to_a_day(said: str, seconds: float) -> None:
+    assert tries.asked_seconds(said, datetime(2026, 11, 22, 10, 14, 33, tzinfo=UTC)) == seconds
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [(60.0, 60), (3.0, 5), (0.0, 5)])
+def test_retry_after_only_ever_makes_it_later(asked: float, seconds: float) -> None:
+    assert tries.retry_after(1, SCHEDULE, 0.0, asked) == seconds
 
 
 def test_retry_after_makes_no_try_beyond_the_last() -> None:
-    assert domain.retry_after(10, SCHEDULE, 0.0, "60") is None
+    assert tries.retry_after(10, SCHEDULE, 0.0, 60.0) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "arrived", "gone", "throttles"),
+    [
+        (200, "HTTP_200", True, False, False),
+        (299, "HTTP_299", True, False, False),
+        (301, "HTTP_301", False, False, False),
+        (410, "HTTP_410", False, True, False),
+        (429, "HTTP_429", False, False, True),
+        (500, "HTTP_500", False, False, False),
+        (503, "HTTP_503", False, False, True),
+    ],
+)
+def test_what_an_answer_means(status: int, word: str, arrived: bool, gone: bool, throttles: bool) -> None:
+    found = tries.answered(status, "7", datetime(2026, 11, 22, tzinfo=UTC))
+    assert (found.word, found.arrived, found.gone, found.final, found.throttles) == (
+        word,
+        arrived,
+        gone,
+        gone,
+        throttles,
+    )
+    assert not tries.answered(status, "", datetime(2026, 11, 22, tzinfo=UTC)).throttles
+
+
+def test_tries_without_a_record_come_to_an_end() -> None:
+    assert tries.may_send(13, SCHEDULE)
+    assert not tries.may_send(14, SCHEDULE)
 
 
 @pytest.mark.parametrize(
@@ -52,23 +106,25 @@ def test_retry_after_makes_no_try_beyond_the_last() -> None:
         (Standing(None, delivered=False, waiting=1), None),
         (Standing(None, delivered=False, waiting=0), "FAILED"),
         (Standing("DELIVERED", delivered=True, waiting=0), None),
-        (Standing("FAILED", delivered=True, waiting=0), None),
+        (Standing("DELIVERED", delivered=False, waiting=0), None),
+        (Standing("FAILED", delivered=False, waiting=0), None),
+        (Standing("FAILED", delivered=True, waiting=0), "DELIVERED"),
     ],
 )
 def test_a_notification_is_decided_once(standing: Standing, outcome: str | None) -> None:
-    assert domain.decided(standing) == outcome
+    assert told.decided(standing) == outcome
 
 
 def test_only_what_waits_for_acceptance_is_stated() -> None:
-    assert domain.event_of(notification(), "DELIVERED") == Event.NOTIFICATION_FOR_ACCEPTANCE
-    assert domain.event_of(notification(), "FAILED") == Event.NOTIFICATION_FOR_ACCEPTANCE_FAILURE
-    assert domain.event_of(notification(event_type="delivery.late"), "DELIVERED") is None
-    assert domain.event_of(notification(delivery=""), "DELIVERED") is None
+    assert told.event_of(notification(), "DELIVERED") == Event.NOTIFICATION_FOR_ACCEPTANCE
+    assert told.event_of(notification(), "FAILED") == Event.NOTIFICATION_FOR_ACCEPTANCE_FAILURE
+    assert told.event_of(notification(event_type="delivery.late"), "DELIVERED") is None
+    assert told.event_of(notification(delivery=""), "DELIVERED") is None
 
 
 def test_a_secret_is_not_shown() -> None:
     at = datetime(2026, 11, 22, tzinfo=UTC)
-    endpoint = domain.Endpoint(
+    endpoint = Endpoint(
         id=uuid.uuid4(), body="bodies/bank", url="https://x.example", event_types=[], secret=b"s" * 32, created_at=at
     )
     assert "sss" not in repr(endpoint)

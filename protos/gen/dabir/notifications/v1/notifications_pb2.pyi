@@ -4,10 +4,12 @@ isort:skip_file
 Telling bodies that something waits for them. A notification holds ids, never content."""
 
 from collections import abc as _abc
+from dabir.common.v1 import manifest_pb2 as _manifest_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -19,6 +21,146 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _EndpointState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _EndpointStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EndpointState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ENDPOINT_STATE_UNSPECIFIED: _EndpointState.ValueType  # 0
+    """Never said."""
+    ENDPOINT_STATE_ACTIVE: _EndpointState.ValueType  # 1
+    """Its last try arrived, or there was none yet."""
+    ENDPOINT_STATE_FAILING: _EndpointState.ValueType  # 2
+    """Its last try failed."""
+    ENDPOINT_STATE_DISABLED: _EndpointState.ValueType  # 3
+    """It answered 410 Gone: nothing is sent until EnableEndpoint."""
+
+class EndpointState(_EndpointState, metaclass=_EndpointStateEnumTypeWrapper):
+    """How an endpoint stands."""
+
+ENDPOINT_STATE_UNSPECIFIED: EndpointState.ValueType  # 0
+"""Never said."""
+ENDPOINT_STATE_ACTIVE: EndpointState.ValueType  # 1
+"""Its last try arrived, or there was none yet."""
+ENDPOINT_STATE_FAILING: EndpointState.ValueType  # 2
+"""Its last try failed."""
+ENDPOINT_STATE_DISABLED: EndpointState.ValueType  # 3
+"""It answered 410 Gone: nothing is sent until EnableEndpoint."""
+Global___EndpointState: _TypeAlias = EndpointState  # noqa: Y015
+
+class _Language:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LanguageEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Language.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LANGUAGE_UNSPECIFIED: _Language.ValueType  # 0
+    """Persian."""
+    LANGUAGE_PERSIAN: _Language.ValueType  # 1
+    """Persian, right to left."""
+    LANGUAGE_ENGLISH: _Language.ValueType  # 2
+    """English."""
+
+class Language(_Language, metaclass=_LanguageEnumTypeWrapper):
+    """The language of e-mail."""
+
+LANGUAGE_UNSPECIFIED: Language.ValueType  # 0
+"""Persian."""
+LANGUAGE_PERSIAN: Language.ValueType  # 1
+"""Persian, right to left."""
+LANGUAGE_ENGLISH: Language.ValueType  # 2
+"""English."""
+Global___Language: _TypeAlias = Language  # noqa: Y015
+
+class _NotificationState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _NotificationStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NotificationState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    NOTIFICATION_STATE_UNSPECIFIED: _NotificationState.ValueType  # 0
+    """In a request: all. Never said."""
+    NOTIFICATION_STATE_WAITING: _NotificationState.ValueType  # 1
+    """It is still being told."""
+    NOTIFICATION_STATE_DELIVERED: _NotificationState.ValueType  # 2
+    """It arrived (at one endpoint at least)."""
+    NOTIFICATION_STATE_FAILED: _NotificationState.ValueType  # 3
+    """The last try failed (at the last endpoint)."""
+    NOTIFICATION_STATE_NOT_TOLD: _NotificationState.ValueType  # 4
+    """The body had no endpoint that wanted it."""
+
+class NotificationState(_NotificationState, metaclass=_NotificationStateEnumTypeWrapper):
+    """What a notification, or one telling of it, came to."""
+
+NOTIFICATION_STATE_UNSPECIFIED: NotificationState.ValueType  # 0
+"""In a request: all. Never said."""
+NOTIFICATION_STATE_WAITING: NotificationState.ValueType  # 1
+"""It is still being told."""
+NOTIFICATION_STATE_DELIVERED: NotificationState.ValueType  # 2
+"""It arrived (at one endpoint at least)."""
+NOTIFICATION_STATE_FAILED: NotificationState.ValueType  # 3
+"""The last try failed (at the last endpoint)."""
+NOTIFICATION_STATE_NOT_TOLD: NotificationState.ValueType  # 4
+"""The body had no endpoint that wanted it."""
+Global___NotificationState: _TypeAlias = NotificationState  # noqa: Y015
+
+@_typing.final
+class Email(_message.Message):
+    """An e-mail address to be told at."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    """`name@host.example`, ASCII (an internationalised host in its A-label form), at most 254 characters."""
+    language: Global___Language.ValueType
+    """Of subject and text."""
+    def __init__(
+        self,
+        *,
+        address: _builtins.str = ...,
+        language: Global___Language.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "language", b"language"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Email: _TypeAlias = Email  # noqa: Y015
+
+@_typing.final
+class QuietHours(_message.Message):
+    """Hours in which nothing is sent that is not of an immediate letter (فوریت آنی). What waits is sent when they end."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    start: _builtins.str
+    """`22:00`, in `time_zone`."""
+    end: _builtins.str
+    """`06:30`; earlier than `start` means the next morning. Equal to `start` is refused."""
+    time_zone: _builtins.str
+    """IANA name, e.g. `Asia/Tehran`."""
+    def __init__(
+        self,
+        *,
+        start: _builtins.str = ...,
+        end: _builtins.str = ...,
+        time_zone: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start", "time_zone", b"time_zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuietHours: _TypeAlias = QuietHours  # noqa: Y015
+
 @_typing.final
 class Endpoint(_message.Message):
     """Where a body wants to be told."""
@@ -29,10 +171,20 @@ class Endpoint(_message.Message):
     URL_FIELD_NUMBER: _builtins.int
     EVENT_TYPES_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    QUIET_HOURS_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    FAILING_SINCE_FIELD_NUMBER: _builtins.int
+    DISABLE_TIME_FIELD_NUMBER: _builtins.int
+    DISABLE_REASON_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`bodies/{body}/endpoints/{uuid}`."""
     url: _builtins.str
-    """`https://…`, at most 2,000 characters; `http://` only where the setting allows it."""
+    """`https://…`, at most 2,000 characters; `http://` only where the setting allows it. Empty: e-mail."""
+    state: Global___EndpointState.ValueType
+    """Output only."""
+    disable_reason: _builtins.str
+    """Output only: why, e.g. `HTTP_410`."""
     @_builtins.property
     def event_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """E.g. `delivery.available`; empty: all. See docs/notifications.md."""
@@ -41,6 +193,22 @@ class Endpoint(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
 
+    @_builtins.property
+    def email(self) -> Global___Email:
+        """Where e-mail goes; not set: a webhook endpoint."""
+
+    @_builtins.property
+    def quiet_hours(self) -> Global___QuietHours:
+        """Not set: it has none."""
+
+    @_builtins.property
+    def failing_since(self) -> _timestamp_pb2.Timestamp:
+        """Output only: since when tries fail; not set while they arrive."""
+
+    @_builtins.property
+    def disable_time(self) -> _timestamp_pb2.Timestamp:
+        """Output only: when it was disabled."""
+
     def __init__(
         self,
         *,
@@ -48,10 +216,16 @@ class Endpoint(_message.Message):
         url: _builtins.str = ...,
         event_types: _abc.Iterable[_builtins.str] | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        email: Global___Email | None = ...,
+        quiet_hours: Global___QuietHours | None = ...,
+        state: Global___EndpointState.ValueType = ...,
+        failing_since: _timestamp_pb2.Timestamp | None = ...,
+        disable_time: _timestamp_pb2.Timestamp | None = ...,
+        disable_reason: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "disable_time", b"disable_time", "email", b"email", "failing_since", b"failing_since", "quiet_hours", b"quiet_hours"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "event_types", b"event_types", "name", b"name", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "disable_reason", b"disable_reason", "disable_time", b"disable_time", "email", b"email", "event_types", b"event_types", "failing_since", b"failing_since", "name", b"name", "quiet_hours", b"quiet_hours", "state", b"state", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -66,13 +240,18 @@ class CreateEndpointRequest(_message.Message):
     ENDPOINT_ID_FIELD_NUMBER: _builtins.int
     URL_FIELD_NUMBER: _builtins.int
     EVENT_TYPES_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
     endpoint_id: _builtins.str
     """UUIDv4 chosen by the caller."""
     url: _builtins.str
-    """Where to tell."""
+    """Where webhooks go; or `email`: one of the two."""
     @_builtins.property
     def event_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Which events; empty: all."""
+
+    @_builtins.property
+    def email(self) -> Global___Email:
+        """Where e-mail goes; or `url`."""
 
     def __init__(
         self,
@@ -80,10 +259,11 @@ class CreateEndpointRequest(_message.Message):
         endpoint_id: _builtins.str = ...,
         url: _builtins.str = ...,
         event_types: _abc.Iterable[_builtins.str] | None = ...,
+        email: Global___Email | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["email", b"email"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoint_id", b"endpoint_id", "event_types", b"event_types", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "endpoint_id", b"endpoint_id", "event_types", b"event_types", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -98,7 +278,7 @@ class CreateEndpointResponse(_message.Message):
     ENDPOINT_FIELD_NUMBER: _builtins.int
     SECRET_FIELD_NUMBER: _builtins.int
     secret: _builtins.str
-    """`whsec_` and base64."""
+    """`whsec_` and base64; empty: e-mail."""
     @_builtins.property
     def endpoint(self) -> Global___Endpoint:
         """As stored."""
@@ -211,6 +391,364 @@ class DeleteEndpointResponse(_message.Message):
 Global___DeleteEndpointResponse: _TypeAlias = DeleteEndpointResponse  # noqa: Y015
 
 @_typing.final
+class EnableEndpointRequest(_message.Message):
+    """Enables an endpoint."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`bodies/{body}/endpoints/{uuid}`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnableEndpointRequest: _TypeAlias = EnableEndpointRequest  # noqa: Y015
+
+@_typing.final
+class EnableEndpointResponse(_message.Message):
+    """The endpoint is enabled."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENDPOINT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def endpoint(self) -> Global___Endpoint:
+        """As it stands now."""
+
+    def __init__(
+        self,
+        *,
+        endpoint: Global___Endpoint | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["endpoint", b"endpoint"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoint", b"endpoint"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnableEndpointResponse: _TypeAlias = EnableEndpointResponse  # noqa: Y015
+
+@_typing.final
+class RotateEndpointSecretRequest(_message.Message):
+    """Asks for a new secret."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`bodies/{body}/endpoints/{uuid}`."""
+    request_id: _builtins.str
+    """UUIDv4 chosen by the caller, one per secret wanted."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateEndpointSecretRequest: _TypeAlias = RotateEndpointSecretRequest  # noqa: Y015
+
+@_typing.final
+class RotateEndpointSecretResponse(_message.Message):
+    """A new secret."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SECRET_FIELD_NUMBER: _builtins.int
+    PREVIOUS_EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    secret: _builtins.str
+    """`whsec_` and base64: what this request issued."""
+    @_builtins.property
+    def previous_expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when webhooks are signed with the one before too."""
+
+    def __init__(
+        self,
+        *,
+        secret: _builtins.str = ...,
+        previous_expire_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["previous_expire_time", b"previous_expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["previous_expire_time", b"previous_expire_time", "secret", b"secret"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateEndpointSecretResponse: _TypeAlias = RotateEndpointSecretResponse  # noqa: Y015
+
+@_typing.final
+class SetQuietHoursRequest(_message.Message):
+    """Sets quiet hours."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    QUIET_HOURS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`bodies/{body}/endpoints/{uuid}`."""
+    @_builtins.property
+    def quiet_hours(self) -> Global___QuietHours:
+        """Not set: none."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        quiet_hours: Global___QuietHours | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["quiet_hours", b"quiet_hours"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "quiet_hours", b"quiet_hours"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetQuietHoursRequest: _TypeAlias = SetQuietHoursRequest  # noqa: Y015
+
+@_typing.final
+class SetQuietHoursResponse(_message.Message):
+    """Quiet hours are set."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENDPOINT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def endpoint(self) -> Global___Endpoint:
+        """As it stands now."""
+
+    def __init__(
+        self,
+        *,
+        endpoint: Global___Endpoint | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["endpoint", b"endpoint"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoint", b"endpoint"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetQuietHoursResponse: _TypeAlias = SetQuietHoursResponse  # noqa: Y015
+
+@_typing.final
+class Notification(_message.Message):
+    """What a body was told."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    EVENT_TYPE_FIELD_NUMBER: _builtins.int
+    LETTER_FIELD_NUMBER: _builtins.int
+    DELIVERY_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`bodies/{body}/notifications/{uuid}`; the uuid is the `webhook-id`."""
+    event_type: _builtins.str
+    """E.g. `delivery.available`."""
+    letter: _builtins.str
+    """`letters/{uuid}`."""
+    delivery: _builtins.str
+    """`letters/{uuid}/deliveries/{n}`, or empty."""
+    state: Global___NotificationState.ValueType
+    """What it came to."""
+    statement: _builtins.str
+    """`statements/{uuid}` that states what it came to; empty where nothing is stated."""
+    @_builtins.property
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """When it happened."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When the hub began to tell it."""
+
+    @_builtins.property
+    def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attempt]:
+        """Each endpoint it goes to, by name."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        event_type: _builtins.str = ...,
+        letter: _builtins.str = ...,
+        delivery: _builtins.str = ...,
+        occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        state: Global___NotificationState.ValueType = ...,
+        statement: _builtins.str = ...,
+        attempts: _abc.Iterable[Global___Attempt] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "occurred_at", b"occurred_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "create_time", b"create_time", "delivery", b"delivery", "event_type", b"event_type", "letter", b"letter", "name", b"name", "occurred_at", b"occurred_at", "state", b"state", "statement", b"statement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Notification: _TypeAlias = Notification  # noqa: Y015
+
+@_typing.final
+class Attempt(_message.Message):
+    """One notification at one endpoint."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENDPOINT_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    TRIES_FIELD_NUMBER: _builtins.int
+    LAST_RESULT_FIELD_NUMBER: _builtins.int
+    NEXT_TIME_FIELD_NUMBER: _builtins.int
+    endpoint: _builtins.str
+    """`bodies/{body}/endpoints/{uuid}`."""
+    state: Global___NotificationState.ValueType
+    """How it stands here."""
+    tries: _builtins.int
+    """Tries begun, since the last replay."""
+    last_result: _builtins.str
+    """What came of the last try: docs/notifications.md."""
+    @_builtins.property
+    def next_time(self) -> _timestamp_pb2.Timestamp:
+        """While it waits: when it is tried next, at the earliest."""
+
+    def __init__(
+        self,
+        *,
+        endpoint: _builtins.str = ...,
+        state: Global___NotificationState.ValueType = ...,
+        tries: _builtins.int = ...,
+        last_result: _builtins.str = ...,
+        next_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["next_time", b"next_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoint", b"endpoint", "last_result", b"last_result", "next_time", b"next_time", "state", b"state", "tries", b"tries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Attempt: _TypeAlias = Attempt  # noqa: Y015
+
+@_typing.final
+class ListNotificationsRequest(_message.Message):
+    """Asks for notifications."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    state: Global___NotificationState.ValueType
+    """Only those in this state; unspecified: all."""
+    page_size: _builtins.int
+    """1 to 200; 0 means 50; more is cut to 200."""
+    page_token: _builtins.str
+    """From the response before; bound to this query and caller."""
+    def __init__(
+        self,
+        *,
+        state: Global___NotificationState.ValueType = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListNotificationsRequest: _TypeAlias = ListNotificationsRequest  # noqa: Y015
+
+@_typing.final
+class ListNotificationsResponse(_message.Message):
+    """Notifications."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NOTIFICATIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty at the end."""
+    @_builtins.property
+    def notifications(self) -> _containers.RepeatedCompositeFieldContainer[Global___Notification]:
+        """Newest first."""
+
+    def __init__(
+        self,
+        *,
+        notifications: _abc.Iterable[Global___Notification] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "notifications", b"notifications"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListNotificationsResponse: _TypeAlias = ListNotificationsResponse  # noqa: Y015
+
+@_typing.final
+class ReplayNotificationRequest(_message.Message):
+    """Asks to be told again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`bodies/{body}/notifications/{uuid}`."""
+    request_id: _builtins.str
+    """UUIDv4 chosen by the caller, one per replay wanted."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplayNotificationRequest: _TypeAlias = ReplayNotificationRequest  # noqa: Y015
+
+@_typing.final
+class ReplayNotificationResponse(_message.Message):
+    """It is told again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENDPOINT_COUNT_FIELD_NUMBER: _builtins.int
+    endpoint_count: _builtins.int
+    """To how many endpoints."""
+    def __init__(
+        self,
+        *,
+        endpoint_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoint_count", b"endpoint_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplayNotificationResponse: _TypeAlias = ReplayNotificationResponse  # noqa: Y015
+
+@_typing.final
 class NotifyRequest(_message.Message):
     """A notification."""
 
@@ -223,6 +761,7 @@ class NotifyRequest(_message.Message):
     DELIVERY_FIELD_NUMBER: _builtins.int
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
     SENDER_BODY_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     notification_id: _builtins.str
     """Derived by the caller from letter, delivery and step: the same step again is the same notification."""
     body: _builtins.str
@@ -235,6 +774,8 @@ class NotifyRequest(_message.Message):
     """`letters/{uuid}/deliveries/{n}`; empty where the letter as a whole is meant."""
     sender_body: _builtins.str
     """`bodies/{body}` that sent the letter, for the statement's parties' view."""
+    priority: _manifest_pb2.Priority.ValueType
+    """Of the letter: quiet hours never hold an immediate one, nor one whose priority is not said."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When it happened."""
@@ -249,10 +790,11 @@ class NotifyRequest(_message.Message):
         delivery: _builtins.str = ...,
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
         sender_body: _builtins.str = ...,
+        priority: _manifest_pb2.Priority.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "delivery", b"delivery", "event_type", b"event_type", "letter", b"letter", "notification_id", b"notification_id", "occurred_at", b"occurred_at", "sender_body", b"sender_body"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "delivery", b"delivery", "event_type", b"event_type", "letter", b"letter", "notification_id", b"notification_id", "occurred_at", b"occurred_at", "priority", b"priority", "sender_body", b"sender_body"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -286,12 +828,21 @@ class ListDownLinksRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """1 to 1,000; 0 means 1,000; more is cut to 1,000."""
+    page_token: _builtins.str
+    """From the response before."""
     def __init__(
         self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -304,6 +855,9 @@ class ListDownLinksResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LINKS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty at the end."""
     @_builtins.property
     def links(self) -> _containers.RepeatedCompositeFieldContainer[Global___DownLink]:
         """By body."""
@@ -312,10 +866,11 @@ class ListDownLinksResponse(_message.Message):
         self,
         *,
         links: _abc.Iterable[Global___DownLink] | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["links", b"links"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["links", b"links", "next_page_token", b"next_page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -323,7 +878,7 @@ Global___ListDownLinksResponse: _TypeAlias = ListDownLinksResponse  # noqa: Y015
 
 @_typing.final
 class DownLink(_message.Message):
-    """A body whose endpoints are failing."""
+    """A body whose endpoints are failing, or whose telling is paused."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -331,17 +886,22 @@ class DownLink(_message.Message):
     SINCE_FIELD_NUMBER: _builtins.int
     WAITING_FIELD_NUMBER: _builtins.int
     OLDEST_FIELD_NUMBER: _builtins.int
+    PAUSE_TIME_FIELD_NUMBER: _builtins.int
     body: _builtins.str
     """`bodies/{body}`."""
     waiting: _builtins.int
-    """How many notifications wait."""
+    """How many notifications wait: at the failing endpoints; at all of them while it is paused."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
-        """Since when."""
+        """Since when an endpoint fails; where none does, since when it is paused."""
 
     @_builtins.property
     def oldest(self) -> _timestamp_pb2.Timestamp:
-        """The oldest of them."""
+        """The oldest of them: when it happened."""
+
+    @_builtins.property
+    def pause_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when it is paused; not set: it is not."""
 
     def __init__(
         self,
@@ -350,11 +910,102 @@ class DownLink(_message.Message):
         since: _timestamp_pb2.Timestamp | None = ...,
         waiting: _builtins.int = ...,
         oldest: _timestamp_pb2.Timestamp | None = ...,
+        pause_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["oldest", b"oldest", "since", b"since"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["oldest", b"oldest", "pause_time", b"pause_time", "since", b"since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "oldest", b"oldest", "since", b"since", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "oldest", b"oldest", "pause_time", b"pause_time", "since", b"since", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DownLink: _TypeAlias = DownLink  # noqa: Y015
+
+@_typing.final
+class PauseLinkRequest(_message.Message):
+    """Pauses a link."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BODY_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    body: _builtins.str
+    """`bodies/{body}`."""
+    request_id: _builtins.str
+    """Derived by the caller from the order: the same order again is the same pause."""
+    def __init__(
+        self,
+        *,
+        body: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PauseLinkRequest: _TypeAlias = PauseLinkRequest  # noqa: Y015
+
+@_typing.final
+class PauseLinkResponse(_message.Message):
+    """The link is paused."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PauseLinkResponse: _TypeAlias = PauseLinkResponse  # noqa: Y015
+
+@_typing.final
+class ResumeLinkRequest(_message.Message):
+    """Resumes a link."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BODY_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RATE_PER_MINUTE_FIELD_NUMBER: _builtins.int
+    body: _builtins.str
+    """`bodies/{body}`."""
+    request_id: _builtins.str
+    """Derived by the caller from the order."""
+    rate_per_minute: _builtins.int
+    """Notifications a minute, at most, until what waits is sent; 0: no limit."""
+    def __init__(
+        self,
+        *,
+        body: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        rate_per_minute: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "rate_per_minute", b"rate_per_minute", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeLinkRequest: _TypeAlias = ResumeLinkRequest  # noqa: Y015
+
+@_typing.final
+class ResumeLinkResponse(_message.Message):
+    """The link is resumed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeLinkResponse: _TypeAlias = ResumeLinkResponse  # noqa: Y015

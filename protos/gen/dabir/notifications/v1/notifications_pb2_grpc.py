@@ -50,6 +50,31 @@ class NotificationServiceStub:
                 request_serializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.DeleteEndpointRequest.SerializeToString,
                 response_deserializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.DeleteEndpointResponse.FromString,
                 _registered_method=True)
+        self.EnableEndpoint = channel.unary_unary(
+                '/dabir.notifications.v1.NotificationService/EnableEndpoint',
+                request_serializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.EnableEndpointRequest.SerializeToString,
+                response_deserializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.EnableEndpointResponse.FromString,
+                _registered_method=True)
+        self.RotateEndpointSecret = channel.unary_unary(
+                '/dabir.notifications.v1.NotificationService/RotateEndpointSecret',
+                request_serializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.RotateEndpointSecretRequest.SerializeToString,
+                response_deserializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.RotateEndpointSecretResponse.FromString,
+                _registered_method=True)
+        self.SetQuietHours = channel.unary_unary(
+                '/dabir.notifications.v1.NotificationService/SetQuietHours',
+                request_serializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.SetQuietHoursRequest.SerializeToString,
+                response_deserializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.SetQuietHoursResponse.FromString,
+                _registered_method=True)
+        self.ListNotifications = channel.unary_unary(
+                '/dabir.notifications.v1.NotificationService/ListNotifications',
+                request_serializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.ListNotificationsRequest.SerializeToString,
+                response_deserializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.ListNotificationsResponse.FromString,
+                _registered_method=True)
+        self.ReplayNotification = channel.unary_unary(
+                '/dabir.notifications.v1.NotificationService/ReplayNotification',
+                request_serializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.ReplayNotificationRequest.SerializeToString,
+                response_deserializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.ReplayNotificationResponse.FromString,
+                _registered_method=True)
 
 
 class NotificationServiceServicer:
@@ -57,15 +82,17 @@ class NotificationServiceServicer:
     """
 
     def CreateEndpoint(self, request, context):
-        """Makes a webhook endpoint and answers with its secret (Standard Webhooks 1.0.0, `whsec_…`), shown this once. The
-        same endpoint id and content again gives the stored answer. Role sender or recipient.
+        """Makes an endpoint: a url for webhooks, answered with its secret (Standard Webhooks 1.0.0, `whsec_…`), shown this
+        once; or an e-mail address. The same endpoint id and content again gives the stored answer, with the secret of
+        now. Role sender or recipient. Refused: URL_NOT_ALLOWED, EMAIL_NOT_ALLOWED, EMAIL_NOT_OFFERED, EVENT_TYPE_UNKNOWN,
+        ENDPOINT_INVALID, TOO_MANY_ENDPOINTS, ENDPOINT_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListEndpoints(self, request, context):
-        """The caller's endpoints.
+        """The caller's endpoints, disabled ones too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -73,6 +100,46 @@ class NotificationServiceServicer:
 
     def DeleteEndpoint(self, request, context):
         """Ends an endpoint. Repeating it does nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EnableEndpoint(self, request, context):
+        """Sends to an endpoint again that an answer 410 had disabled, and forgets a pause that it had asked for with
+        Retry-After. What failed meanwhile is told by ReplayNotification. Repeating it does nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateEndpointSecret(self, request, context):
+        """Issues a new secret for a webhook endpoint. For `webhook_secret_overlap_seconds` webhooks are signed with both, so
+        that a receiver may change at its leisure. The same request id again gives the stored answer. Refused:
+        ENDPOINT_HAS_NO_SECRET (e-mail), TOO_MANY_SECRETS, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetQuietHours(self, request, context):
+        """Sets or, with none given, ends an endpoint's quiet hours. Repeating it does nothing. Refused: QUIET_HOURS_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListNotifications(self, request, context):
+        """What the caller's body was told, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplayNotification(self, request, context):
+        """Tells again, at once and from the beginning of the schedule, under the same `webhook-id` and `Message-ID`: every
+        endpoint that the body has now and that wants it. The same request id again gives the stored answer. Refused:
+        NOTIFICATION_NOT_FOUND, NO_ENDPOINT, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -95,6 +162,31 @@ def add_NotificationServiceServicer_to_server(servicer, server):
                     servicer.DeleteEndpoint,
                     request_deserializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.DeleteEndpointRequest.FromString,
                     response_serializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.DeleteEndpointResponse.SerializeToString,
+            ),
+            'EnableEndpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnableEndpoint,
+                    request_deserializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.EnableEndpointRequest.FromString,
+                    response_serializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.EnableEndpointResponse.SerializeToString,
+            ),
+            'RotateEndpointSecret': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateEndpointSecret,
+                    request_deserializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.RotateEndpointSecretRequest.FromString,
+                    response_serializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.RotateEndpointSecretResponse.SerializeToString,
+            ),
+            'SetQuietHours': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetQuietHours,
+                    request_deserializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.SetQuietHoursRequest.FromString,
+                    response_serializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.SetQuietHoursResponse.SerializeToString,
+            ),
+            'ListNotifications': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListNotifications,
+                    request_deserializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.ListNotificationsRequest.FromString,
+                    response_serializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.ListNotificationsResponse.SerializeToString,
+            ),
+            'ReplayNotification': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayNotification,
+                    request_deserializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.ReplayNotificationRequest.FromString,
+                    response_serializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.ReplayNotificationResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -189,6 +281,141 @@ class NotificationService:
             metadata,
             _registered_method=True)
 
+    @staticmethod
+    def EnableEndpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dabir.notifications.v1.NotificationService/EnableEndpoint',
+            dabir_dot_notifications_dot_v1_dot_notifications__pb2.EnableEndpointRequest.SerializeToString,
+            dabir_dot_notifications_dot_v1_dot_notifications__pb2.EnableEndpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateEndpointSecret(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dabir.notifications.v1.NotificationService/RotateEndpointSecret',
+            dabir_dot_notifications_dot_v1_dot_notifications__pb2.RotateEndpointSecretRequest.SerializeToString,
+            dabir_dot_notifications_dot_v1_dot_notifications__pb2.RotateEndpointSecretResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetQuietHours(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dabir.notifications.v1.NotificationService/SetQuietHours',
+            dabir_dot_notifications_dot_v1_dot_notifications__pb2.SetQuietHoursRequest.SerializeToString,
+            dabir_dot_notifications_dot_v1_dot_notifications__pb2.SetQuietHoursResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListNotifications(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dabir.notifications.v1.NotificationService/ListNotifications',
+            dabir_dot_notifications_dot_v1_dot_notifications__pb2.ListNotificationsRequest.SerializeToString,
+            dabir_dot_notifications_dot_v1_dot_notifications__pb2.ListNotificationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayNotification(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dabir.notifications.v1.NotificationService/ReplayNotification',
+            dabir_dot_notifications_dot_v1_dot_notifications__pb2.ReplayNotificationRequest.SerializeToString,
+            dabir_dot_notifications_dot_v1_dot_notifications__pb2.ReplayNotificationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
 
 class NotificationInternalServiceStub:
     """For the workers.
@@ -210,6 +437,16 @@ class NotificationInternalServiceStub:
                 request_serializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.ListDownLinksRequest.SerializeToString,
                 response_deserializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.ListDownLinksResponse.FromString,
                 _registered_method=True)
+        self.PauseLink = channel.unary_unary(
+                '/dabir.notifications.v1.NotificationInternalService/PauseLink',
+                request_serializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.PauseLinkRequest.SerializeToString,
+                response_deserializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.PauseLinkResponse.FromString,
+                _registered_method=True)
+        self.ResumeLink = channel.unary_unary(
+                '/dabir.notifications.v1.NotificationInternalService/ResumeLink',
+                request_serializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.ResumeLinkRequest.SerializeToString,
+                response_deserializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.ResumeLinkResponse.FromString,
+                _registered_method=True)
 
 
 class NotificationInternalServiceServicer:
@@ -225,7 +462,23 @@ class NotificationInternalServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListDownLinks(self, request, context):
-        """Bodies whose endpoints are failing.
+        """Bodies whose endpoints are failing, or that are paused.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PauseLink(self, request, context):
+        """Sends nothing to a body until ResumeLink; what comes waits. A try under way ends as it ends. The same request id
+        again gives the stored answer. Refused: LINK_NOT_FOUND, LINK_PAUSED, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeLink(self, request, context):
+        """Sends what waits, at once and at most so many a minute; with the last of it the rate ends. The same request id again
+        gives the stored answer. Refused: LINK_NOT_PAUSED, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -243,6 +496,16 @@ def add_NotificationInternalServiceServicer_to_server(servicer, server):
                     servicer.ListDownLinks,
                     request_deserializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.ListDownLinksRequest.FromString,
                     response_serializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.ListDownLinksResponse.SerializeToString,
+            ),
+            'PauseLink': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseLink,
+                    request_deserializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.PauseLinkRequest.FromString,
+                    response_serializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.PauseLinkResponse.SerializeToString,
+            ),
+            'ResumeLink': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeLink,
+                    request_deserializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.ResumeLinkRequest.FromString,
+                    response_serializer=dabir_dot_notifications_dot_v1_dot_notifications__pb2.ResumeLinkResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -300,6 +563,60 @@ class NotificationInternalService:
             '/dabir.notifications.v1.NotificationInternalService/ListDownLinks',
             dabir_dot_notifications_dot_v1_dot_notifications__pb2.ListDownLinksRequest.SerializeToString,
             dabir_dot_notifications_dot_v1_dot_notifications__pb2.ListDownLinksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseLink(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dabir.notifications.v1.NotificationInternalService/PauseLink',
+            dabir_dot_notifications_dot_v1_dot_notifications__pb2.PauseLinkRequest.SerializeToString,
+            dabir_dot_notifications_dot_v1_dot_notifications__pb2.PauseLinkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeLink(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dabir.notifications.v1.NotificationInternalService/ResumeLink',
+            dabir_dot_notifications_dot_v1_dot_notifications__pb2.ResumeLinkRequest.SerializeToString,
+            dabir_dot_notifications_dot_v1_dot_notifications__pb2.ResumeLinkResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -34,13 +34,33 @@ class NotificationServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> NotificationServiceAsyncStub: ...
     CreateEndpoint: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.CreateEndpointRequest, _notifications_pb2.CreateEndpointResponse]
-    """Makes a webhook endpoint and answers with its secret (Standard Webhooks 1.0.0, `whsec_…`), shown this once. The
-    same endpoint id and content again gives the stored answer. Role sender or recipient.
+    """Makes an endpoint: a url for webhooks, answered with its secret (Standard Webhooks 1.0.0, `whsec_…`), shown this
+    once; or an e-mail address. The same endpoint id and content again gives the stored answer, with the secret of
+    now. Role sender or recipient. Refused: URL_NOT_ALLOWED, EMAIL_NOT_ALLOWED, EMAIL_NOT_OFFERED, EVENT_TYPE_UNKNOWN,
+    ENDPOINT_INVALID, TOO_MANY_ENDPOINTS, ENDPOINT_ID_REUSED.
     """
     ListEndpoints: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ListEndpointsRequest, _notifications_pb2.ListEndpointsResponse]
-    """The caller's endpoints."""
+    """The caller's endpoints, disabled ones too."""
     DeleteEndpoint: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.DeleteEndpointRequest, _notifications_pb2.DeleteEndpointResponse]
     """Ends an endpoint. Repeating it does nothing."""
+    EnableEndpoint: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.EnableEndpointRequest, _notifications_pb2.EnableEndpointResponse]
+    """Sends to an endpoint again that an answer 410 had disabled, and forgets a pause that it had asked for with
+    Retry-After. What failed meanwhile is told by ReplayNotification. Repeating it does nothing.
+    """
+    RotateEndpointSecret: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.RotateEndpointSecretRequest, _notifications_pb2.RotateEndpointSecretResponse]
+    """Issues a new secret for a webhook endpoint. For `webhook_secret_overlap_seconds` webhooks are signed with both, so
+    that a receiver may change at its leisure. The same request id again gives the stored answer. Refused:
+    ENDPOINT_HAS_NO_SECRET (e-mail), TOO_MANY_SECRETS, REQUEST_ID_REUSED.
+    """
+    SetQuietHours: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.SetQuietHoursRequest, _notifications_pb2.SetQuietHoursResponse]
+    """Sets or, with none given, ends an endpoint's quiet hours. Repeating it does nothing. Refused: QUIET_HOURS_INVALID."""
+    ListNotifications: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ListNotificationsRequest, _notifications_pb2.ListNotificationsResponse]
+    """What the caller's body was told, newest first."""
+    ReplayNotification: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ReplayNotificationRequest, _notifications_pb2.ReplayNotificationResponse]
+    """Tells again, at once and from the beginning of the schedule, under the same `webhook-id` and `Message-ID`: every
+    endpoint that the body has now and that wants it. The same request id again gives the stored answer. Refused:
+    NOTIFICATION_NOT_FOUND, NO_ENDPOINT, REQUEST_ID_REUSED.
+    """
 
 @_typing.type_check_only
 class NotificationServiceAsyncStub(NotificationServiceStub):
@@ -48,13 +68,33 @@ class NotificationServiceAsyncStub(NotificationServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateEndpoint: _aio.UnaryUnaryMultiCallable[_notifications_pb2.CreateEndpointRequest, _notifications_pb2.CreateEndpointResponse]  # type: ignore[assignment]
-    """Makes a webhook endpoint and answers with its secret (Standard Webhooks 1.0.0, `whsec_…`), shown this once. The
-    same endpoint id and content again gives the stored answer. Role sender or recipient.
+    """Makes an endpoint: a url for webhooks, answered with its secret (Standard Webhooks 1.0.0, `whsec_…`), shown this
+    once; or an e-mail address. The same endpoint id and content again gives the stored answer, with the secret of
+    now. Role sender or recipient. Refused: URL_NOT_ALLOWED, EMAIL_NOT_ALLOWED, EMAIL_NOT_OFFERED, EVENT_TYPE_UNKNOWN,
+    ENDPOINT_INVALID, TOO_MANY_ENDPOINTS, ENDPOINT_ID_REUSED.
     """
     ListEndpoints: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListEndpointsRequest, _notifications_pb2.ListEndpointsResponse]  # type: ignore[assignment]
-    """The caller's endpoints."""
+    """The caller's endpoints, disabled ones too."""
     DeleteEndpoint: _aio.UnaryUnaryMultiCallable[_notifications_pb2.DeleteEndpointRequest, _notifications_pb2.DeleteEndpointResponse]  # type: ignore[assignment]
     """Ends an endpoint. Repeating it does nothing."""
+    EnableEndpoint: _aio.UnaryUnaryMultiCallable[_notifications_pb2.EnableEndpointRequest, _notifications_pb2.EnableEndpointResponse]  # type: ignore[assignment]
+    """Sends to an endpoint again that an answer 410 had disabled, and forgets a pause that it had asked for with
+    Retry-After. What failed meanwhile is told by ReplayNotification. Repeating it does nothing.
+    """
+    RotateEndpointSecret: _aio.UnaryUnaryMultiCallable[_notifications_pb2.RotateEndpointSecretRequest, _notifications_pb2.RotateEndpointSecretResponse]  # type: ignore[assignment]
+    """Issues a new secret for a webhook endpoint. For `webhook_secret_overlap_seconds` webhooks are signed with both, so
+    that a receiver may change at its leisure. The same request id again gives the stored answer. Refused:
+    ENDPOINT_HAS_NO_SECRET (e-mail), TOO_MANY_SECRETS, REQUEST_ID_REUSED.
+    """
+    SetQuietHours: _aio.UnaryUnaryMultiCallable[_notifications_pb2.SetQuietHoursRequest, _notifications_pb2.SetQuietHoursResponse]  # type: ignore[assignment]
+    """Sets or, with none given, ends an endpoint's quiet hours. Repeating it does nothing. Refused: QUIET_HOURS_INVALID."""
+    ListNotifications: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListNotificationsRequest, _notifications_pb2.ListNotificationsResponse]  # type: ignore[assignment]
+    """What the caller's body was told, newest first."""
+    ReplayNotification: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ReplayNotificationRequest, _notifications_pb2.ReplayNotificationResponse]  # type: ignore[assignment]
+    """Tells again, at once and from the beginning of the schedule, under the same `webhook-id` and `Message-ID`: every
+    endpoint that the body has now and that wants it. The same request id again gives the stored answer. Refused:
+    NOTIFICATION_NOT_FOUND, NO_ENDPOINT, REQUEST_ID_REUSED.
+    """
 
 class NotificationServiceServicer(metaclass=_abc_1.ABCMeta):
     """For members."""
@@ -65,8 +105,10 @@ class NotificationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _notifications_pb2.CreateEndpointRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_notifications_pb2.CreateEndpointResponse, _abc.Awaitable[_notifications_pb2.CreateEndpointResponse]]:
-        """Makes a webhook endpoint and answers with its secret (Standard Webhooks 1.0.0, `whsec_…`), shown this once. The
-        same endpoint id and content again gives the stored answer. Role sender or recipient.
+        """Makes an endpoint: a url for webhooks, answered with its secret (Standard Webhooks 1.0.0, `whsec_…`), shown this
+        once; or an e-mail address. The same endpoint id and content again gives the stored answer, with the secret of
+        now. Role sender or recipient. Refused: URL_NOT_ALLOWED, EMAIL_NOT_ALLOWED, EMAIL_NOT_OFFERED, EVENT_TYPE_UNKNOWN,
+        ENDPOINT_INVALID, TOO_MANY_ENDPOINTS, ENDPOINT_ID_REUSED.
         """
 
     @_abc_1.abstractmethod
@@ -75,7 +117,7 @@ class NotificationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _notifications_pb2.ListEndpointsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_notifications_pb2.ListEndpointsResponse, _abc.Awaitable[_notifications_pb2.ListEndpointsResponse]]:
-        """The caller's endpoints."""
+        """The caller's endpoints, disabled ones too."""
 
     @_abc_1.abstractmethod
     def DeleteEndpoint(
@@ -84,6 +126,54 @@ class NotificationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_notifications_pb2.DeleteEndpointResponse, _abc.Awaitable[_notifications_pb2.DeleteEndpointResponse]]:
         """Ends an endpoint. Repeating it does nothing."""
+
+    @_abc_1.abstractmethod
+    def EnableEndpoint(
+        self,
+        request: _notifications_pb2.EnableEndpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.EnableEndpointResponse, _abc.Awaitable[_notifications_pb2.EnableEndpointResponse]]:
+        """Sends to an endpoint again that an answer 410 had disabled, and forgets a pause that it had asked for with
+        Retry-After. What failed meanwhile is told by ReplayNotification. Repeating it does nothing.
+        """
+
+    @_abc_1.abstractmethod
+    def RotateEndpointSecret(
+        self,
+        request: _notifications_pb2.RotateEndpointSecretRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.RotateEndpointSecretResponse, _abc.Awaitable[_notifications_pb2.RotateEndpointSecretResponse]]:
+        """Issues a new secret for a webhook endpoint. For `webhook_secret_overlap_seconds` webhooks are signed with both, so
+        that a receiver may change at its leisure. The same request id again gives the stored answer. Refused:
+        ENDPOINT_HAS_NO_SECRET (e-mail), TOO_MANY_SECRETS, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def SetQuietHours(
+        self,
+        request: _notifications_pb2.SetQuietHoursRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.SetQuietHoursResponse, _abc.Awaitable[_notifications_pb2.SetQuietHoursResponse]]:
+        """Sets or, with none given, ends an endpoint's quiet hours. Repeating it does nothing. Refused: QUIET_HOURS_INVALID."""
+
+    @_abc_1.abstractmethod
+    def ListNotifications(
+        self,
+        request: _notifications_pb2.ListNotificationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.ListNotificationsResponse, _abc.Awaitable[_notifications_pb2.ListNotificationsResponse]]:
+        """What the caller's body was told, newest first."""
+
+    @_abc_1.abstractmethod
+    def ReplayNotification(
+        self,
+        request: _notifications_pb2.ReplayNotificationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.ReplayNotificationResponse, _abc.Awaitable[_notifications_pb2.ReplayNotificationResponse]]:
+        """Tells again, at once and from the beginning of the schedule, under the same `webhook-id` and `Message-ID`: every
+        endpoint that the body has now and that wants it. The same request id again gives the stored answer. Refused:
+        NOTIFICATION_NOT_FOUND, NO_ENDPOINT, REQUEST_ID_REUSED.
+        """
 
 def add_NotificationServiceServicer_to_server(servicer: NotificationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
@@ -99,7 +189,15 @@ class NotificationInternalServiceStub:
     Idempotent by id.
     """
     ListDownLinks: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ListDownLinksRequest, _notifications_pb2.ListDownLinksResponse]
-    """Bodies whose endpoints are failing."""
+    """Bodies whose endpoints are failing, or that are paused."""
+    PauseLink: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.PauseLinkRequest, _notifications_pb2.PauseLinkResponse]
+    """Sends nothing to a body until ResumeLink; what comes waits. A try under way ends as it ends. The same request id
+    again gives the stored answer. Refused: LINK_NOT_FOUND, LINK_PAUSED, REQUEST_ID_REUSED.
+    """
+    ResumeLink: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ResumeLinkRequest, _notifications_pb2.ResumeLinkResponse]
+    """Sends what waits, at once and at most so many a minute; with the last of it the rate ends. The same request id again
+    gives the stored answer. Refused: LINK_NOT_PAUSED, REQUEST_ID_REUSED.
+    """
 
 @_typing.type_check_only
 class NotificationInternalServiceAsyncStub(NotificationInternalServiceStub):
@@ -111,7 +209,15 @@ class NotificationInternalServiceAsyncStub(NotificationInternalServiceStub):
     Idempotent by id.
     """
     ListDownLinks: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListDownLinksRequest, _notifications_pb2.ListDownLinksResponse]  # type: ignore[assignment]
-    """Bodies whose endpoints are failing."""
+    """Bodies whose endpoints are failing, or that are paused."""
+    PauseLink: _aio.UnaryUnaryMultiCallable[_notifications_pb2.PauseLinkRequest, _notifications_pb2.PauseLinkResponse]  # type: ignore[assignment]
+    """Sends nothing to a body until ResumeLink; what comes waits. A try under way ends as it ends. The same request id
+    again gives the stored answer. Refused: LINK_NOT_FOUND, LINK_PAUSED, REQUEST_ID_REUSED.
+    """
+    ResumeLink: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ResumeLinkRequest, _notifications_pb2.ResumeLinkResponse]  # type: ignore[assignment]
+    """Sends what waits, at once and at most so many a minute; with the last of it the rate ends. The same request id again
+    gives the stored answer. Refused: LINK_NOT_PAUSED, REQUEST_ID_REUSED.
+    """
 
 class NotificationInternalServiceServicer(metaclass=_abc_1.ABCMeta):
     """For the workers."""
@@ -132,6 +238,26 @@ class NotificationInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _notifications_pb2.ListDownLinksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_notifications_pb2.ListDownLinksResponse, _abc.Awaitable[_notifications_pb2.ListDownLinksResponse]]:
-        """Bodies whose endpoints are failing."""
+        """Bodies whose endpoints are failing, or that are paused."""
+
+    @_abc_1.abstractmethod
+    def PauseLink(
+        self,
+        request: _notifications_pb2.PauseLinkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.PauseLinkResponse, _abc.Awaitable[_notifications_pb2.PauseLinkResponse]]:
+        """Sends nothing to a body until ResumeLink; what comes waits. A try under way ends as it ends. The same request id
+        again gives the stored answer. Refused: LINK_NOT_FOUND, LINK_PAUSED, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def ResumeLink(
+        self,
+        request: _notifications_pb2.ResumeLinkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_notifications_pb2.ResumeLinkResponse, _abc.Awaitable[_notifications_pb2.ResumeLinkResponse]]:
+        """Sends what waits, at once and at most so many a minute; with the last of it the rate ends. The same request id again
+        gives the stored answer. Refused: LINK_NOT_PAUSED, REQUEST_ID_REUSED.
+        """
 
 def add_NotificationInternalServiceServicer_to_server(servicer: NotificationInternalServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

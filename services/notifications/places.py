@@ -1,0 +1,50 @@
+"""How many tries may be under way: by endpoint, by channel, and over all that fail."""
+
+import asyncio
+from collections import defaultdict
+from uuid import UUID
+
+from services.notifications.domain.endpoint import Endpoint
+
+
+class Places:
+    """The tries that one process has under way.
+
+    An endpoint has `per_endpoint` places, one while it is failing; and all failing ones together have half of their
+    channel's, so that however many are dead, the others find room.
+    """
+
+    def __init__(self, per_endpoint: int) -> None:
+        self._per_endpoint = per_endpoint
+        self._tries: dict[UUID, set[asyncio.Task[None]]] = defaultdict(set)
+        self._channel: dict[UUID, str] = {}
+        self._failing: set[UUID] = set()
+
+    def free(self, endpoint: Endpoint, at_once: int) -> int:
+        """How many more may begin at this endpoint, whose channel has `at_once` places. At most 0: none."""
+        of_channel = [one for one, channel in self._channel.items() if channel == endpoint.channel]
+        free = at_once - self._count(of_channel)
+        if endpoint.failing_since is None:
+            self._failing.discard(endpoint.id)
+            return min(self._per_endpoint - self._count([endpoint.id]), free)
+        self._failing.add(endpoint.id)
+        failing = self._count([one for one in of_channel if one in self._failing])
+        return min(1 - self._count([endpoint.id]), max(1, at_once // 2) - failing, free)
+
+    def take(self, endpoint: Endpoint, task: asyncio.Task[None]) -> None:
+        """A try has begun; its place is free again when it ends."""
+        self._tries[endpoint.id].add(task)
+        self._channel[endpoint.id] = endpoint.channel
+        task.add_done_callback(lambda ended: self._leave(endpoint.id, ended))
+
+    def tasks(self) -> list[asyncio.Task[None]]:
+        return [task for tasks in self._tries.values() for task in tasks]
+
+    def _leave(self, endpoint: UUID, task: asyncio.Task[None]) -> None:
+        self._tries[endpoint].discard(task)
+        if not self._tries[endpoint]:
+            del self._tries[endpoint], self._channel[endpoint]
+            self._failing.discard(endpoint)
+
+    def _count(self, endpoints: list[UUID]) -> int:
+        return sum(len(self._tries.get(endpoint, ())) for endpoint in endpoints)

@@ -1,0 +1,91 @@
+"""What the workers call."""
+
+# ruff: noqa: N802 - the methods are named by the proto
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+from dabir.notifications.v1 import notifications_pb2 as pb
+from dabir.notifications.v1.notifications_pb2_grpc import NotificationInternalServiceServicer
+from services.notifications.domain import link, notification
+from services.notifications.domain.errors import LinkNotFound
+from services.notifications.domain.link import LinkOrder
+from services.notifications.domain.notification import Notification
+from services.notifications.servicer import messages
+from services.notifications.store import Connection, links, notifications
+from services.runtime import page_token
+from services.runtime.database import Pool
+
+DOWN_LINKS_MAX = 1000
+
+
+class NotificationInternalServicer(NotificationInternalServiceServicer):
+    """`wake` is called when something is to be sent at once."""
+
+    def __init__(self, pool: Pool, wake: Callable[[], None]) -> None:
+        self._pool, self._wake = pool, wake
+
+    async def Notify(self, request: pb.NotifyRequest, context: object) -> pb.NotifyResponse:
+        new = Notification(
+            id=UUID(request.notification_id),
+            body=request.body,
+            event_type=request.event_type,
+            letter=request.letter,
+            delivery=request.delivery,
+            sender_body=request.sender_body,
+            occurred_at=request.occurred_at.ToDatetime(tzinfo=UTC),
+            priority=request.priority,
+        )
+        notification.check_notification(new)
+        async with self._pool.connection() as connection, connection.transaction():
+            count = await notifications.insert(connection, new)
+            if count is None:
+                known, count = await notifications.find(connection, new.id)
+                notification.check_same_notification(known, new)
+        self._wake()
+        return pb.NotifyResponse(endpoint_count=count)
+
+    async def ListDownLinks(self, request: pb.ListDownLinksRequest, context: object) -> pb.ListDownLinksResponse:
+        limit = min(request.page_size or DOWN_LINKS_MAX, DOWN_LINKS_MAX)
+        after = page_token.decode(request.page_token, str, "ListDownLinks") if request.page_token else ""
+        async with self._pool.connection() as connection:
+            found = await links.down(connection, after=after, limit=limit + 1)
+        token = page_token.encode([found[limit - 1].body], "ListDownLinks") if len(found) > limit else ""
+        return pb.ListDownLinksResponse(links=map(messages.down_link, found[:limit]), next_page_token=token)
+
+    async def PauseLink(self, request: pb.PauseLinkRequest, context: object) -> pb.PauseLinkResponse:
+        await self._obey(LinkOrder(UUID(request.request_id), request.body, None))
+        return pb.PauseLinkResponse()
+
+    async def ResumeLink(self, request: pb.ResumeLinkRequest, context: object) -> pb.ResumeLinkResponse:
+        await self._obey(LinkOrder(UUID(request.request_id), request.body, request.rate_per_minute))
+        self._wake()
+        return pb.ResumeLinkResponse()
+
+    async def _obey(self, order: LinkOrder) -> None:
+        """Once: the same order again changes nothing, whatever was ordered meanwhile."""
+        async with self._pool.connection() as connection, connection.transaction():
+            known = await links.find_order(connection, order.id)
+            if known is None:
+                if not await links.has_endpoint(connection, order.body):
+                    raise LinkNotFound(body=order.body)
+                stands = await links.lock(connection, order.body)
+                known = await links.find_order(connection, order.id)
+            if known is None:
+                link.check_order(stands, order)
+                if await links.insert_order(connection, order):
+                    return await _apply(connection, order)
+                known = await links.find_order(connection, order.id)
+            assert known is not None  # noqa: S101 - it was there or its id is taken, and none is ever deleted
+            return link.check_same_order(known, order)
+
+
+async def _apply(connection: Connection, order: LinkOrder) -> None:
+    if order.rate_per_minute is None:
+        await links.pause(connection, order.body)
+    elif order.rate_per_minute == 0:
+        await links.resume(connection, order.body, None, None)
+    else:
+        counted_to = link.resumed_to(order.rate_per_minute, datetime.now(UTC))
+        await links.resume(connection, order.body, order.rate_per_minute, counted_to)

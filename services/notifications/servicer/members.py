@@ -1,0 +1,158 @@
+"""What members call."""
+
+# ruff: noqa: N802 - the methods are named by the proto
+
+import secrets
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from dabir.notifications.v1 import notifications_pb2 as pb
+from dabir.notifications.v1.notifications_pb2_grpc import NotificationServiceServicer
+from services.notifications.config import NotificationsConfig
+from services.notifications.domain import endpoint as rules
+from services.notifications.domain import notification as told
+from services.notifications.domain.endpoint import Endpoint
+from services.notifications.domain.errors import (
+    EmailNotOffered,
+    EndpointNotFound,
+    NoEndpoint,
+    NotificationNotFound,
+    RequestIdReused,
+)
+from services.notifications.servicer import messages
+from services.notifications.store import Connection, endpoints, notifications
+from services.notifications.store.notifications import Attempt
+from services.runtime import page_token
+from services.runtime.database import Pool
+from services.runtime.identity import caller
+
+
+class NotificationServicer(NotificationServiceServicer):
+    """`wake` is called when something is to be sent at once."""
+
+    def __init__(self, config: NotificationsConfig, pool: Pool, wake: Callable[[], None]) -> None:
+        self._config, self._pool, self._wake = config, pool, wake
+
+    async def CreateEndpoint(self, request: pb.CreateEndpointRequest, context: object) -> pb.CreateEndpointResponse:
+        body, endpoint, target = caller().body, UUID(request.endpoint_id), messages.target(request)
+        rules.check_target(target, plain_allowed=bool(self._config.outgoing_allowed_networks))
+        rules.check_event_types(request.event_types)
+        if target.url is None and not self._config.smtp_host:
+            raise EmailNotOffered
+        async with self._pool.connection() as connection, connection.transaction():
+            await endpoints.lock_body(connection, body)
+            stored = await endpoints.find(connection, endpoint)
+            if stored is None:
+                rules.check_room(await endpoints.count(connection, body), self._config.endpoints_per_body)
+                secret = secrets.token_bytes(rules.SECRET_BYTES)
+                stored = await endpoints.insert(connection, body, endpoint, target, request.event_types, secret)
+        rules.check_same_endpoint(stored, body, target, request.event_types)
+        secret_text = rules.secret_text(stored.secret) if stored.channel == rules.WEBHOOK else ""
+        return pb.CreateEndpointResponse(endpoint=messages.endpoint(stored), secret=secret_text)
+
+    async def ListEndpoints(self, request: pb.ListEndpointsRequest, context: object) -> pb.ListEndpointsResponse:
+        binding, limit = (caller().body, "ListEndpoints"), rules.page_size(request.page_size)
+        after = page_token.decode(request.page_token, UUID, *binding) if request.page_token else None
+        async with self._pool.connection() as connection:
+            found = await endpoints.list_of_body(connection, caller().body, after=after, limit=limit + 1)
+        token = page_token.encode([str(found[limit - 1].id)], *binding) if len(found) > limit else ""
+        return pb.ListEndpointsResponse(endpoints=map(messages.endpoint, found[:limit]), next_page_token=token)
+
+    async def DeleteEndpoint(self, request: pb.DeleteEndpointRequest, context: object) -> pb.DeleteEndpointResponse:
+        body = caller().body
+        endpoint = rules.split_endpoint(request.name, body)
+        async with self._pool.connection() as connection, connection.transaction():
+            claim_seconds = self._config.webhook_claim_seconds
+            if not await endpoints.end(connection, body, endpoint, claim_seconds=claim_seconds):
+                raise EndpointNotFound
+        return pb.DeleteEndpointResponse()
+
+    async def EnableEndpoint(self, request: pb.EnableEndpointRequest, context: object) -> pb.EnableEndpointResponse:
+        async with self._pool.connection() as connection, connection.transaction():
+            endpoint = await _mine(connection, request.name)
+            await endpoints.enable(connection, endpoint.id)
+            stored = await _mine(connection, request.name)
+        self._wake()
+        return pb.EnableEndpointResponse(endpoint=messages.endpoint(stored))
+
+    async def RotateEndpointSecret(
+        self, request: pb.RotateEndpointSecretRequest, context: object
+    ) -> pb.RotateEndpointSecretResponse:
+        request_id, secret = UUID(request.request_id), secrets.token_bytes(rules.SECRET_BYTES)
+        async with self._pool.connection() as connection, connection.transaction():
+            endpoint = await _mine(connection, request.name)
+            stored = await endpoints.find_rotation(connection, request_id)
+            if stored is None:
+                rules.check_rotation(endpoint)
+                overlap_seconds = self._config.webhook_secret_overlap_seconds
+                stored = await endpoints.rotate(connection, request_id, endpoint.id, secret, overlap_seconds)
+        if stored.endpoint != endpoint.id:
+            raise RequestIdReused(request_id=request_id)
+        return pb.RotateEndpointSecretResponse(
+            secret=rules.secret_text(stored.secret), previous_expire_time=messages.timestamp(stored.replaced_until)
+        )
+
+    async def SetQuietHours(self, request: pb.SetQuietHoursRequest, context: object) -> pb.SetQuietHoursResponse:
+        quiet = messages.quiet_hours(request)
+        async with self._pool.connection() as connection, connection.transaction():
+            endpoint = await _mine(connection, request.name)
+            await endpoints.set_quiet_hours(connection, endpoint.id, quiet)
+            stored = await _mine(connection, request.name)
+        return pb.SetQuietHoursResponse(endpoint=messages.endpoint(stored))
+
+    async def ListNotifications(
+        self, request: pb.ListNotificationsRequest, context: object
+    ) -> pb.ListNotificationsResponse:
+        body, limit = caller().body, rules.page_size(request.page_size)
+        state = messages.STATE_NAMES.get(request.state)
+        binding = (body, "ListNotifications", state or "")
+        before = page_token.decode(request.page_token, _place, *binding) if request.page_token else None
+        async with self._pool.connection() as connection:
+            found = await notifications.list_of_body(connection, body, state=state, before=before, limit=limit + 1)
+            shown, more = found[:limit], len(found) > limit
+            ids = [one.notification.id for one in shown]
+            by_notification: dict[UUID, list[Attempt]] = defaultdict(list)
+            for attempt in await notifications.attempts_of(connection, body, ids):
+                by_notification[attempt.notification].append(attempt)
+        last = [shown[-1].created_at.isoformat(), str(ids[-1])] if more else []
+        return pb.ListNotificationsResponse(
+            notifications=[messages.notification(one, by_notification[one.notification.id]) for one in shown],
+            next_page_token=page_token.encode(last, *binding) if more else "",
+        )
+
+    async def ReplayNotification(
+        self, request: pb.ReplayNotificationRequest, context: object
+    ) -> pb.ReplayNotificationResponse:
+        body, request_id = caller().body, UUID(request.request_id)
+        wanted = told.split_notification(request.name, body)
+        async with self._pool.connection() as connection, connection.transaction():
+            notification = await notifications.lock_of_body(connection, body, wanted)
+            if notification is None:
+                raise NotificationNotFound
+            stored = await notifications.find_replay(connection, request_id)
+            if stored is None:
+                stored = await notifications.replay(connection, request_id, notification)
+        if stored.notification != wanted:
+            raise RequestIdReused(request_id=request_id)
+        if stored.endpoint_count == 0:
+            raise NoEndpoint(event_type=notification.event_type)
+        self._wake()
+        return pb.ReplayNotificationResponse(endpoint_count=stored.endpoint_count)
+
+
+async def _mine(connection: Connection, name: str) -> Endpoint:
+    """The caller's endpoint by its name, locked. Raises EndpointNotFound, also for one that was deleted."""
+    body = caller().body
+    found = await endpoints.lock(connection, body, rules.split_endpoint(name, body))
+    if found is None:
+        raise EndpointNotFound
+    return found
+
+
+def _place(created_at: str, notification: str) -> tuple[datetime, UUID]:
+    at = datetime.fromisoformat(created_at)
+    if at.tzinfo is None:
+        raise ValueError("an instant needs a time zone")
+    return at, UUID(notification)
