@@ -52,9 +52,10 @@ lint: $(SYNCED)
 	$(RUN) protos/generate.py --check
 
 # Parts are got first: a build of Temporal takes longer than any test may. Rooms without I/O need none.
+# Two processes: tests wait for servers half of the time. A room that starts servers stays in one of them.
 tests: $(SYNCED)
 	$(if $(filter unit vectors,$(ROOM)),,$(RUN) -m infra.parts)
-	$(RUN) -m pytest tests/$(ROOM)
+	$(RUN) -m pytest --numprocesses=2 --dist=loadgroup tests/$(ROOM)
 
 # The environment follows the lock file: made once, brought up to date only when the lock or the project changed.
 $(SYNCED): pyproject.toml uv.lock

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 import secrets
 import signal
 import socket
@@ -17,6 +18,30 @@ import services  # noqa: F401  # before any test imports grpc, which then speaks
 from infra.local import child, s3, temporal
 from infra.local import postgres as server
 from infra.local.child import launch, stop
+
+SEED = "DABIR_CHAOS_SEED"
+"""What chance does in a run is drawn from it: given in the environment, or drawn and said at the end."""
+
+
+def pytest_configure() -> None:
+    """One seed for a run, in however many processes it runs."""
+    os.environ.setdefault(SEED, str(secrets.randbelow(1_000_000)))
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Rooms that start servers stay together: the process that runs one of a room's tests runs all of them."""
+    for item in items:
+        room = item.path.relative_to(config.rootpath / "tests").parts[:-1]
+        if room[0] not in ("unit", "vectors"):
+            item.add_marker(pytest.mark.xdist_group("/".join(room if room[0] == "contract" else room[:1])))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How to repeat what chance did."""
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
+    if any("tests/chaos/" in report.nodeid for report in reports):
+        terminalreporter.write_line(f"chaos: {SEED}={os.environ[SEED]} repeats this run's kills")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ can be repeated alone.
 
 import os
 import random
-import secrets
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -17,21 +16,13 @@ import pytest
 from infra.local import control
 from infra.local.stack import Stack
 from tests.chaos.post import Post
-
-SEED = os.environ.get("DABIR_CHAOS_SEED") or str(secrets.randbelow(1_000_000))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if any("tests/chaos/" in report.nodeid for report in terminalreporter.getreports("passed")) or any(
-        "tests/chaos/" in report.nodeid for report in terminalreporter.getreports("failed")
-    ):
-        terminalreporter.write_line(f"chaos: DABIR_CHAOS_SEED={SEED} repeats this run's kills")
+from tests.conftest import SEED
 
 
 @pytest.fixture
 def chance(request: pytest.FixtureRequest) -> random.Random:
     """What happens in this case, and when."""
-    return random.Random(f"{SEED}/{request.node.name}")  # noqa: S311 - a schedule, no secret
+    return random.Random(f"{os.environ[SEED]}/{request.node.name}")  # noqa: S311 - a schedule, no secret
 
 
 @pytest.fixture(scope="package")
