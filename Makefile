@@ -16,10 +16,10 @@ export REPLICAS ?= 1
 export DABIR_STACK ?= .stack
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down clean test lint tests protos doctor
+.PHONY: help demo up down clean test test-readme lint tests protos doctor
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(SYNCED) ## play the plan of letters on a real stack and verify it (INPUT=dir, KEEP=1)
 	@$(RUN) -m infra.demo $(if $(INPUT),--input "$(INPUT)") $(if $(KEEP),--keep)
@@ -35,6 +35,10 @@ clean: $(SYNCED) ## stop the stack and forget its state
 
 test: ## everything CI runs: lint, types, imports, generated code, all tests (ROOM=unit: one room)
 test: $(if $(ROOM),,lint) tests
+
+test-readme: $(SYNCED) ## run the README's commands and compare what they print; part of `make test`
+	$(RUN) -m infra.parts
+	$(RUN) -m pytest tests/integration/readme
 
 protos: $(SYNCED) ## regenerate the stubs under protos/gen
 	@cd protos && ../$(VENV)/bin/buf lint

@@ -1,0 +1,168 @@
+"""docs/integrate.md as its reader follows it: the wheel in an environment of its own, the page's code as it stands."""
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from infra.demo import render
+from infra.local.stack import Stack
+from tests.conftest import free_port
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+PAGE = (CHECKOUT / "docs" / "integrate.md").read_text(encoding="utf-8")
+UV = Path(sys.executable).with_name("uv")
+WAIT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Integrator:
+    """Somebody who has the wheel and two profiles, and works in `folder`."""
+
+    folder: Path
+    stack: Stack
+
+    def run(self, program: str, *arguments: str, code: int = 0) -> str:
+        """What a program of the environment prints; `code` is the exit status it must have."""
+        done = subprocess.run(
+            [self.folder / "app" / "bin" / program, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def dabir(self, body: str, *arguments: str) -> dict[str, Any]:
+        """The answer of `dabir` as a body."""
+        answer: dict[str, Any] = json.loads(self.run("dabir", "--json", "--profile", self.profile(body), *arguments))
+        return answer
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Nothing of the checkout's."""
+        return {"PATH": os.defpath, "DABIR_STACK": str(self.stack.directory)}
+
+    def profile(self, body: str) -> str:
+        return str(self.stack.directory / "profiles" / body / "profile.toml")
+
+
+@pytest.fixture(scope="module")
+def integrator(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Integrator:
+    folder = tmp_path_factory.mktemp("integrator")
+    uv("build", "--wheel", "--quiet", "--out-dir", str(folder / "dist"), str(CHECKOUT))
+    (wheel,) = (folder / "dist").glob("dabir-*.whl")
+    uv("venv", "--quiet", "--python", sys.executable, str(folder / "app"))
+    uv("pip", "install", "--quiet", "--python", str(folder / "app"), str(wheel))
+    send, receive = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    (folder / "send.py").write_text(send, encoding="utf-8")
+    (folder / "receive.py").write_text(receive, encoding="utf-8")
+    page = render.Paper("ف", "د", "م", (), (), ("گیرنده",), "آزمون", ("متن.",), "رئیس")
+    (folder / "letter.pdf").write_bytes(render.pdf(page))
+    made = Integrator(folder, stack)
+    for command in re.findall(r"^dabir (hub add-body .*)$", PAGE, re.MULTILINE):
+        made.run("dabir", *(given.strip('"') for given in re.findall(r'"[^"]*"|\S+', command)))
+    return made
+
+
+def uv(*arguments: str) -> None:
+    done = subprocess.run([UV, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def until(what: str, condition: Callable[[], Any]) -> Any:
+    """What the condition gives, as soon as it gives something."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not within {WAIT_SECONDS} s: {what}"
+        time.sleep(0.1)
+    return found
+
+
+def send(integrator: Integrator, subject: str) -> str:
+    """The name of the letter that the page's sender sent."""
+    typed = (integrator.profile("payroll"), "bodies/archive/offices/main", subject, "letter.pdf")
+    name, number = integrator.run("python", "send.py", *typed).split()
+    assert re.fullmatch(r"\d+/\d+", number)
+    return name
+
+
+def test_the_wheel_alone_sends_and_takes_in(integrator: Integrator) -> None:
+    installed = integrator.run("python", "-c", "import dabir.cli.__main__, sys; print(*sys.modules)")
+    assert not {"infra", "services", "workers", "standardwebhooks"} & set(installed.split())
+    delivery = f"{send(integrator, 'بی گیرندهٔ خودکار')}/deliveries/1"
+    until(
+        "it came",
+        lambda: delivery in integrator.run("dabir", "--profile", integrator.profile("archive"), "inbox", "--json"),
+    )
+    assert integrator.dabir("archive", "accept", delivery)["subject"] == "بی گیرندهٔ خودکار"
+    (saved,) = integrator.dabir("archive", "save", delivery, "--to", "saved")["files"]
+    assert (integrator.folder / saved).read_bytes() == (integrator.folder / "letter.pdf").read_bytes()
+
+
+def test_a_refusal_is_a_sentence_and_leaves_nothing_to_resume(integrator: Integrator) -> None:
+    typed = (integrator.profile("payroll"), "bodies/nobody/offices/main", "به هیچ‌کس", "letter.pdf")
+    assert "RECIPIENT_UNKNOWN" in integrator.run("python", "send.py", *typed, code=1)
+    assert integrator.run("python", "send.py", integrator.profile("payroll")) == ""
+
+
+@pytest.fixture
+def url(integrator: Integrator) -> Iterator[str]:
+    """Where the page's receiver listens, running."""
+    uv("pip", "install", "--quiet", "--python", str(integrator.folder / "app"), "standardwebhooks")
+    url = f"http://127.0.0.1:{free_port()}/"
+    command: list[str | Path] = [
+        integrator.folder / "app" / "bin" / "python",
+        "receive.py",
+        integrator.profile("archive"),
+        url,
+        "archive",
+    ]
+    log = integrator.folder / "receive.log"
+    with log.open("wb") as output:
+        running = subprocess.Popen(
+            command, cwd=integrator.folder, env=integrator.environment, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        until("it listens", lambda: running.poll() is not None or b"listening" in log.read_bytes())
+        assert running.poll() is None, log.read_text(encoding="utf-8")
+        yield url
+    finally:
+        running.terminate()
+        running.wait(10)
+
+
+def test_the_receiver_signs_for_a_letter_saves_it_and_answers(integrator: Integrator, url: str) -> None:
+    letter = send(integrator, "با گیرندهٔ خودکار")
+
+    def answered() -> str | None:
+        deliveries = integrator.dabir("payroll", "letter", letter)["deliveries"]
+        assert len(deliveries) == 1
+        answer: str | None = deliveries[0]["answer"]
+        return answer
+
+    answer = until("it is answered", answered)
+    life = integrator.dabir("payroll", "letter", letter)
+    assert (life["ok"], [receipt["verdict"] for receipt in life["receipts"]]) == (True, ["VERDICT_ACCEPTED"])
+    saved = integrator.folder / "archive" / letter / "deliveries" / "1" / "1-letter.pdf"
+    assert saved.read_bytes() == (integrator.folder / "letter.pdf").read_bytes()
+    until(
+        "the answer came",
+        lambda: [one for one in integrator.dabir("payroll", "inbox")["deliveries"] if one["letter"] == answer],
+    )
+    with contextlib.closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)) as stranger:
+        stranger.request("POST", "/", b'{"type": "delivery.available"}', {"webhook-id": "1"})
+        assert stranger.getresponse().status == 400
