@@ -89,6 +89,11 @@ class Hub:
         with psycopg.connect(self.postgres.owner_url) as connection:
             return connection.execute(query, wanted).fetchall()
 
+    def change(self, query: bytes, *wanted: object) -> None:
+        """What a test arranges behind the service's back."""
+        with psycopg.connect(self.postgres.owner_url) as connection:
+            connection.execute(query, wanted)
+
     def stated(self, delivery: str) -> list[tuple[str, str]]:
         """Event and JWS of what notifications stated of a delivery."""
         query = (
@@ -126,6 +131,22 @@ class Running:
         """How many endpoints will be told."""
         stub = await self.stub("worker", NotificationInternalServiceStub)
         answer = await stub.Notify(notification(delivery, **fields), timeout=DEADLINE_SECONDS)
+        return int(answer.endpoint_count)
+
+    async def notifications(self, who: str = "bank", **query: Any) -> list[pb.Notification]:
+        """What `who` was told, newest first; one page."""
+        return list((await self.notifications_page(who, **query)).notifications)
+
+    async def notifications_page(self, who: str = "bank", **query: Any) -> pb.ListNotificationsResponse:
+        stub = await self.stub(who)
+        answer = await stub.ListNotifications(pb.ListNotificationsRequest(**query), timeout=DEADLINE_SECONDS)
+        assert isinstance(answer, pb.ListNotificationsResponse)
+        return answer
+
+    async def replay(self, name: str, who: str = "bank", request_id: str = "") -> int:
+        """To how many endpoints."""
+        request = pb.ReplayNotificationRequest(name=name, request_id=request_id or str(uuid.uuid4()))
+        answer = await (await self.stub(who)).ReplayNotification(request, timeout=DEADLINE_SECONDS)
         return int(answer.endpoint_count)
 
     async def down_links(self) -> list[pb.DownLink]:

@@ -29,7 +29,9 @@ class Receiver:
     secret: str = ""
     arrived: list[Arrived] = field(default_factory=list)
     hosts: list[str] = field(default_factory=list)
+    requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     verify: bool = True
+    """Against `secret`; a test that does not, does it itself, with `requests`."""
     tls: ssl.SSLContext | None = None
     under_way: int = 0
     most_under_way: int = 0
@@ -42,9 +44,10 @@ class Receiver:
     async def hook(self, request: web.Request) -> web.Response:
         body = await request.read()
         self.hosts.append(request.headers["host"])
+        headers = {name.lower(): request.headers[name] for name in request.headers}
+        self.requests.append((headers, body))
         if not self.verify:
             return web.Response()
-        headers = {name: request.headers[name] for name in request.headers}
         said = Webhook(self.secret).verify(body, headers)
         assert said == json.loads(body)
         self.arrived.append(Arrived(request.headers["webhook-id"], said, body))
