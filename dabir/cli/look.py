@@ -89,7 +89,7 @@ def _show_life(session: Session, life: Life, offices: dict[str, str]) -> None:
     for proven in life.statements:
         table.add_row(
             session.day_and_time(proven.took_effect_at),
-            _what_happened(session, proven),
+            what_happened(session, proven),
             offices.get(proven.subject, proven.subject),
             proven.name,
         )
@@ -105,7 +105,8 @@ def _show_life(session: Session, life: Life, offices: dict[str, str]) -> None:
     session.out.print(checked, style="green")
 
 
-def _what_happened(session: Session, proven: Proven) -> str:
+def what_happened(session: Session, proven: Proven) -> str:
+    """A statement in words, with its number or reason."""
     said = session.word(words.EVENTS[proven.event])
     if proven.event in (Event.SUBMISSION_ACCEPTANCE, Event.AVAILABLE):
         return f"{said} {session.number(proven.says.number.text)}"

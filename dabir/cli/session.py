@@ -2,7 +2,7 @@
 
 Exit codes: 0 done · 1 the hub says no, or it was decided otherwise before · 2 asked wrongly, or the profile or a file
 cannot be used · 3 no answer: nothing is lost, run it again (a letter with `dabir send --resume`) · 4 something that
-came from the hub does not verify: keep it, report it.
+came from the hub does not verify: keep it, report it · 5 an alarm: a book or chain that the hub shows us does not hold.
 """
 
 import functools
@@ -21,7 +21,15 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 
 from dabir.cli import words
-from dabir.client import Client, ClientError, InputError, RefusedError, UnavailableError, VerificationError
+from dabir.client import (
+    AlarmError,
+    Client,
+    ClientError,
+    InputError,
+    RefusedError,
+    UnavailableError,
+    VerificationError,
+)
 from dabir.client import profile as profiles
 from dabir.client.sending import DocumentProgress
 from dabir.common.v1 import receipt_pb2
@@ -30,7 +38,7 @@ from dabir.formats.strict_json import FormatError
 
 _WIDTH = 500
 
-OK, REFUSED, USAGE, UNAVAILABLE, UNPROVEN = range(5)
+OK, REFUSED, USAGE, UNAVAILABLE, UNPROVEN, ALARM = range(6)
 
 
 class Session:
@@ -206,6 +214,8 @@ def _profile_of_environment() -> Path | None:
 
 def _failed(session: Session, error: ClientError | FormatError) -> int:
     """Says what is wrong and what to do, and returns the exit code."""
+    if isinstance(error, AlarmError):
+        session.err.print(session.word(words.ALARM), style="bold red reverse", end=" ")
     session.err.print(error.reason, style="bold red", end=" ")
     session.err.print(str(error))
     hint = words.HINTS.get(error.reason)
@@ -218,6 +228,9 @@ def _failed(session: Session, error: ClientError | FormatError) -> int:
             hint = session.when_unanswered
         case VerificationError():
             code = UNPROVEN
+        case AlarmError():
+            code = ALARM
+            hint = words.ALARM_KEPT
         case RefusedError():
             code = REFUSED
         case _:

@@ -80,6 +80,13 @@ HINTS = {
     "RECIPIENT_UNKNOWN": ("دبیرخانه‌ها: `dabir bodies --offices`", "The offices there are: `dabir bodies --offices`"),
 }
 """What to type next, by the reason of a refusal."""
+ALARM = ("هشدار", "ALARM")
+ALARM_KEPT = (
+    "دفترچه آن را نگاه می‌دارد تا سامانه کتبی توضیح دهد؛ پس از روشن شدن: `dabir watch --settle`",
+    "The journal keeps it until it is explained: then `dabir watch --settle`",
+)
+CAUGHT_UP = ("همهٔ گواهی‌ها تا این جایگاه خوانده شد", "all statements up to this position are read")
+INTERRUPTED = ("ارتباط برید؛ تلاش دوباره پس از چند ثانیه", "interrupted; trying again in seconds")
 SEND_AGAIN = (
     "نامه امضا شده و نگاه داشته شده است: `dabir send --resume` همان را می‌فرستد. اگر از نو بنویسید، نامهٔ دومی می‌شود.",
     "The letter is signed and kept: `dabir send --resume` sends it. Typed again it would be a second letter.",

@@ -11,6 +11,7 @@ with Client.from_profile(Path("profile.toml")) as dabir:
 
 from dabir.client.client import Client
 from dabir.client.errors import (
+    AlarmError,
     ClientError,
     InputError,
     ProfileError,
@@ -29,6 +30,7 @@ from dabir.common.v1.manifest_pb2 import (
 __all__ = [
     "RECIPIENT_KIND_COPY",
     "RECIPIENT_KIND_TO",
+    "AlarmError",
     "Client",
     "ClientError",
     "InputError",

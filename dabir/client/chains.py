@@ -2,10 +2,14 @@
 
 Every statement names, in each of its chains, its place and the digest of the one before (docs/formats.md, "Statement").
 A book's chain is its numbers: where it has no gap, no number was lost, repeated or backdated.
+
+`gaps` judges statements that were read together, `follow` one after another, as a feed gives them.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
 
 from dabir.client.trust import Proven
 from dabir.formats import names
@@ -29,6 +33,46 @@ class Gap:
 
 
 Heads = Mapping[str, Head]
+
+
+class Break(StrEnum):
+    """How a statement does not go on from the one before it in a chain."""
+
+    WITHHELD = "STATEMENT_WITHHELD"
+    """Places in between were not given."""
+    FORKED = "CHAIN_FORKED"
+    """It names another one before it than was given, or takes a place that was given to another."""
+    REPEATED = "STATEMENT_REPEATED"
+    """It was given before."""
+
+
+@dataclass(frozen=True)
+class End:
+    """Where a chain ends as far as a feed has given it; of a book, over its years: its series. `first` is the digest of
+    the chain's first statement.
+    """
+
+    year: int
+    sequence: int
+    digest: bytes
+    first: bytes
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one statement does to one chain: where it ends from here on, and how it breaks, if it does."""
+
+    chain: str
+    end: End
+    broken: Break | None
+    gap: Gap | None
+
+
+class Ends(Protocol):
+    """What is remembered of every chain."""
+
+    def end(self, chain: str) -> End | None:
+        """Of a chain, or of a book's series; None before its first statement."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +126,62 @@ def gaps(
                 found.append(Gap(chain, place.sequence, f"does not name {before.sequence or 'what it begins from'}"))
             before = Head(place.sequence, place.digest)
     return found
+
+
+def is_whole(chain: str, body: str, *, fully_cleared: bool) -> bool:
+    """Whether `body` is shown every statement of the chain, so that a place it was not shown is a gap.
+
+    It is of all that it is shown any of, except other bodies' books, and those of its own that hold letters above its
+    clearance.
+    """
+    if names.chain_kind(chain) != "book":
+        return True
+    office, direction, _ = names.split_book(chain)
+    return names.body_of(office) == body and (direction == "out" or fully_cleared)
+
+
+def follow(proven: Proven, ends: Ends, judged: Callable[[str], bool]) -> list[Step]:
+    """What the next statement of a feed does to each of its chains that is `judged`. The feed began at 0, so that every
+    chain begins at its first statement.
+
+    Whether a delivery that came to us begins from its letter's registration is not judged here: the envelope says that.
+    """
+    return [
+        _step(link.chain, _Place(link.sequence, link.previous, proven.digest), ends)
+        for link in proven.says.links
+        if judged(link.chain)
+    ]
+
+
+def _step(chain: str, place: _Place, ends: Ends) -> Step:
+    kind = names.chain_kind(chain)
+    year, name = (_year(chain), names.series_of(chain)) if kind == "book" else (0, chain)
+    before = ends.end(name)
+    if before is not None and (year, place.sequence) <= (before.year, before.sequence):
+        broken = Break.REPEATED if place.digest == before.digest else Break.FORKED
+        return Step(name, before, broken, Gap(chain, place.sequence, f"stands after {_said(before)}"))
+    end = End(year, place.sequence, place.digest, before.first if before else place.digest)
+    # At the year's turn the count of a book begins again and the chain goes on.
+    after = before.sequence if before is not None and before.year == year else 0
+    if place.sequence != after + 1:
+        return Step(name, end, Break.WITHHELD, Gap(chain, place.sequence, f"stands after {after}"))
+    previous = before.digest if before is not None else _begins_from(kind, chain, ends)
+    if previous is not None and place.previous != previous:
+        gap = Gap(chain, place.sequence, f"does not name {_said(before) if before else 'what it begins from'}")
+        return Step(name, end, Break.FORKED, gap)
+    return Step(name, end, None, None)
+
+
+def _said(end: End) -> str:
+    return f"{end.sequence} of {end.year}" if end.year else str(end.sequence)
+
+
+def _begins_from(kind: names.ChainKind, chain: str, ends: Ends) -> bytes | None:
+    """What the first of a chain must name; None where that is not known."""
+    if kind != "delivery":
+        return b""
+    letter = ends.end(names.split_delivery(chain)[0])
+    return letter.first if letter is not None else None
 
 
 def _places(statements: Iterable[Proven]) -> dict[str, list[_Place]]:

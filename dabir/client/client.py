@@ -1,17 +1,20 @@
 """`Client`: a member's system at one hub, from its profile. Not for use by several threads at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from dabir.client import profile, receiving, sending
 from dabir.client.directory import Directory, pages
+from dabir.client.errors import UnavailableError
 from dabir.client.hub import Hub
 from dabir.client.journal import Journal, LetterEntry
 from dabir.client.life import Life, StatedReceipt, read_life, read_receipts, read_statements
 from dabir.client.receiving import Decided, Opened, ReceiptDetails, Receiver
 from dabir.client.sending import DocumentProgress, Sent
 from dabir.client.trust import Proven, Trust
+from dabir.client.watch_journal import Alarm, WatchJournal
+from dabir.client.watching import Watching
 from dabir.common.v1.manifest_pb2 import Manifest
 from dabir.common.v1.receipt_pb2 import ReturnReason
 from dabir.directory.v1.directory_pb2 import Body, Office
@@ -123,6 +126,35 @@ class Client:
     def statements(self, parent: str = "") -> list[Proven]:
         """The statements about a letter, delivery or body, or all that concern our body, by position, checked."""
         return read_statements(self.hub, self.trust, parent)
+
+    def watch(
+        self,
+        after: int | None = None,
+        *,
+        caught_up: Callable[[int], None] = lambda _position: None,
+        interrupted: Callable[[UnavailableError, float], None] = lambda _error, _seconds: None,
+    ) -> Iterator[Proven]:
+        """Our body's statements as they are stated, each checked, by position; it has no end.
+
+        Goes on from where it was: that a statement was dealt with is kept in the journal when the next one is asked
+        for, so one that was not is given again. `after`: from this position on instead. Whatever breaks the connection
+        is waited for, and said to `interrupted` with the seconds until the next try; `caught_up` hears the ledger's
+        position whenever there is nothing more to give.
+
+        Raises AlarmError where a book or chain does not hold: the alarm is kept, and the next call goes on behind it.
+        InputError when another process watches with this journal.
+        """
+        return Watching(self.profile, self.hub, self.trust, caught_up, interrupted).statements(after)
+
+    def alarms(self) -> list[Alarm]:
+        """The alarms of `watch` that are not settled, oldest first."""
+        with WatchJournal(self.profile.journal) as journal:
+            return journal.alarms()
+
+    def settle_alarms(self) -> list[Alarm]:
+        """Settles them all, and gives them; they stay in the journal."""
+        with WatchJournal(self.profile.journal) as journal:
+            return journal.settle()
 
     def receipts(self, delivery: str) -> list[StatedReceipt]:
         """Every receipt of a delivery, oldest first, checked."""

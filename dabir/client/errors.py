@@ -56,5 +56,11 @@ class UnavailableError(ClientError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class AlarmError(ClientError):
+    """Statements that are each proven do not hold together: the hub withheld one, or tells two stories. It is kept in
+    the journal, with the statement: it is evidence.
+    """
+
+
 class VerificationError(ClientError):
     """Something that came from the hub does not prove what it says. Keep it: it is evidence."""

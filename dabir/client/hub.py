@@ -1,7 +1,7 @@
 """Connections to the hub's services, and the one way every call goes: a request id, a deadline, errors as exceptions.
 
 `service_config.json` beside this file says which methods are retried by gRPC itself, and that only UNAVAILABLE is
-(documents' two streams are not among them: documents.py resumes those from where they broke).
+(streams are not among them: documents.py and watching.py go on from where those broke).
 """
 
 import contextlib

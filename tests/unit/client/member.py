@@ -78,7 +78,8 @@ def state(
         said.acceptance_due.FromSeconds(IAT_SECONDS)
     if says is not None:
         said.MergeFrom(says)
-    payload = StatementPayload(iss=hub, iat=IAT_SECONDS, toe=IAT_SECONDS, jti=jti, sub=subject, txn=LETTER)
+    payload = StatementPayload(iss=hub, iat=IAT_SECONDS, toe=IAT_SECONDS, jti=jti, sub=subject)
+    payload.txn = subject.partition("/deliveries/")[0]
     payload.events[event].CopyFrom(said)
     jws = statement.sign_statement(payload, seal)
     return Statement(name=f"statements/{jti}", position=1, subject=subject, event=event, jws=jws)
