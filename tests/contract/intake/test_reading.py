@@ -1,5 +1,6 @@
 """What each may see: lists and pages, clearances, and that what is another's does not exist."""
 
+import uuid
 from typing import Any
 
 import grpc.aio
@@ -130,6 +131,19 @@ def _calls(member: Member, letter: str) -> dict[str, Any]:
         "RefuseDelivery": member.recipient.RefuseDelivery(
             recipient_pb.RefuseDeliveryRequest(name=delivery, receipt=b"{}", signature=b"x"), timeout=CALL_SECONDS
         ),
+        "ReturnDelivery": member.recipient.ReturnDelivery(
+            recipient_pb.ReturnDeliveryRequest(name=delivery, receipt=b"{}", signature=b"x"), timeout=CALL_SECONDS
+        ),
+        "AnswerRecall": member.recipient.AnswerRecall(
+            recipient_pb.AnswerRecallRequest(name=delivery, receipt=b"{}", signature=b"x"), timeout=CALL_SECONDS
+        ),
+        "MarkRead": member.recipient.MarkRead(
+            recipient_pb.MarkReadRequest(name=delivery, request_id=str(uuid.uuid4()), position="x"),
+            timeout=CALL_SECONDS,
+        ),
+        "RecallLetter": member.sender.RecallLetter(
+            pb.RecallLetterRequest(letter=letter, recall=b"{}", signature=b"x"), timeout=CALL_SECONDS
+        ),
     }
 
 
@@ -147,7 +161,17 @@ async def _same_as_nothing(member: Member, draft: Draft, calls: set[str]) -> Non
     assert found == {method: told[method] for method in calls}
 
 
-EVERY = {"GetLetter", "ListSentDeliveries", "GetReceipt", "GetDelivery", "AcceptDelivery", "RefuseDelivery"}
+OF_SENDER = {"GetLetter", "ListSentDeliveries", "RecallLetter"}
+OF_RECIPIENT = {"GetDelivery", "AcceptDelivery", "RefuseDelivery", "ReturnDelivery", "AnswerRecall", "MarkRead"}
+EVERY = {"GetReceipt", *OF_SENDER, *OF_RECIPIENT}
+NAMELESS = {"SubmitLetter", "ListLetters", "GetDefinition", "ListDeliveries"}
+"""Calls that name no letter: what they give is tested by itself."""
+
+
+def test_every_call_of_members_is_tried_with_anothers_letter() -> None:
+    services = (pb.DESCRIPTOR.services_by_name, recipient_pb.DESCRIPTOR.services_by_name)
+    methods = {method.name for found in services for service in found.values() for method in service.methods}
+    assert methods == EVERY | NAMELESS
 
 
 async def test_what_is_anothers_does_not_exist(interior: Member, court: Member, bank: Member, worker: Worker) -> None:
@@ -155,8 +179,8 @@ async def test_what_is_anothers_does_not_exist(interior: Member, court: Member, 
     await consign(worker, draft)
     await _same_as_nothing(court, draft, EVERY)
     # The recipient is not the sender, nor the sender the recipient.
-    await _same_as_nothing(bank, draft, {"GetLetter", "ListSentDeliveries"})
-    await _same_as_nothing(interior, draft, {"GetDelivery", "AcceptDelivery", "RefuseDelivery"})
+    await _same_as_nothing(bank, draft, OF_SENDER)
+    await _same_as_nothing(interior, draft, OF_RECIPIENT)
 
 
 async def test_what_is_not_in_the_mailbox_does_not_exist_for_its_recipient(interior: Member, bank: Member) -> None:
@@ -177,11 +201,11 @@ async def test_what_is_classified_does_not_exist_without_the_clearance(
         await consign(worker, draft)
         stated = people.line.sql("SELECT classification FROM ledger.statement WHERE txn = %s", draft.name)
         assert stated == [(classification,)] * 2
-        await _same_as_nothing(interior, draft, {"GetLetter", "ListSentDeliveries", "GetReceipt"})
+        await _same_as_nothing(interior, draft, {*OF_SENDER, "GetReceipt"})
         listed = await interior.sender.ListLetters(pb.ListLettersRequest(page_size=200), timeout=CALL_SECONDS)
         assert draft.name not in {letter.name for letter in listed.letters}
         for member in hidden_from:
-            await _same_as_nothing(member, draft, {"GetReceipt", "GetDelivery", "AcceptDelivery", "RefuseDelivery"})
+            await _same_as_nothing(member, draft, {*OF_RECIPIENT, "GetReceipt"})
             request = recipient_pb.ListDeliveriesRequest(page_size=200)
             mailbox = await member.recipient.ListDeliveries(request, timeout=CALL_SECONDS)
             assert draft.name not in {envelope.letter for envelope in mailbox.deliveries}

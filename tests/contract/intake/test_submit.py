@@ -9,7 +9,9 @@ import pytest
 from dabir.common.v1 import manifest_pb2 as manifests
 from dabir.directory.v1 import directory_pb2 as directory
 from dabir.formats.statement import Event, digest
+from dabir.intake.v1 import internal_service_pb2 as internal_pb
 from dabir.intake.v1 import letter_pb2
+from dabir.intake.v1 import sender_service_pb2 as sender_pb
 from tests.contract.intake.line import CALL_SECONDS, Line
 from tests.contract.intake.member import Member, now, refusal, stamp, to
 from tests.contract.intake.people import People, Worker, consign
@@ -131,7 +133,9 @@ async def test_a_due_of_the_manifests_is_kept(interior: Member) -> None:
     assert (await interior.submit(draft)).letter.answer_due == due
 
 
-async def test_a_circular_goes_to_five_hundred(interior: Member, line: Line, worker: Worker) -> None:
+async def test_a_circular_goes_to_five_hundred_and_is_recalled(
+    people: People, interior: Member, line: Line, worker: Worker
+) -> None:
     offices = [f"bodies/post/offices/branch-{number}" for number in range(1, 501)]
     async with line.operator() as operator:
         for name in offices:
@@ -146,6 +150,23 @@ async def test_a_circular_goes_to_five_hundred(interior: Member, line: Line, wor
     assert [one.office for one in payload.events[Event.SUBMISSION_ACCEPTANCE].recipients] == offices
     rows = line.sql("SELECT number, sequence FROM intake.delivery WHERE letter = %s ORDER BY number", draft.name)
     assert rows == [(number, 1) for number in range(1, 501)]
+
+    await (await people.member("post")).accept(draft.delivery(250))
+    await interior.recall(draft)
+    asked = internal_pb.GetLetterPlanRequest(letter=draft.name)
+    plan = (await worker.GetLetterPlan(asked, timeout=CALL_SECONDS)).plan
+    assert [one.delivery for one in plan.deliveries if not one.recall_pending] == [draft.delivery(250)]
+    for first in range(1, 501, 50):
+        names = [draft.delivery(number) for number in range(first, first + 50)]
+        apply = internal_pb.ApplyRecallRequest(letter=draft.name, deliveries=names)
+        applied = (await worker.ApplyRecall(apply, timeout=CALL_SECONDS)).deliveries
+        assert [one.delivery for one in applied if one.state != letter_pb2.DELIVERY_STATE_WITHDRAWN] == [
+            name for name in names if name == draft.delivery(250)
+        ]
+    listed = await interior.sender.ListSentDeliveries(
+        sender_pb.ListSentDeliveriesRequest(parent=draft.name), timeout=CALL_SECONDS
+    )
+    assert len({one.recall.sha256 for one in listed.deliveries}) == 1
 
 
 async def test_a_relation_to_an_own_letter_or_to_paper_is_taken(interior: Member) -> None:

@@ -13,7 +13,14 @@ from tests.unit.intake.builders import OWN
 CIRCULAR = (OWN / "circular.1.toml").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["administrative.1", "circular.1", "bank-inquiry.1", "freeze-order.1"])
+def test_every_type_that_letters_need_comes_with_intake() -> None:
+    assert {path.stem for path in OWN.glob("*.toml")} == {
+        *("account-control.1", "administrative.1", "bank-inquiry.1", "banking.1", "circular.1", "freeze-order.1"),
+        *("guarantee.1", "seizure.1", "tax-inquiry.1", "unfreeze-order.1"),
+    }
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in OWN.glob("*.toml")))
 def test_what_comes_with_intake_reads(name: str) -> None:
     file = (OWN / f"{name}.toml").read_bytes()
     found = definition.read(f"{name}.toml", file)
