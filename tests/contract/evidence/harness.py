@@ -94,6 +94,22 @@ class Evidence:
         while await sequencer.number_once(self.pool, 100):
             pass
 
+    def put_long_statements(self, count: int) -> None:
+        """Of 900 kB each, to bank, numbered; behind the ledger's back, since what is signed does not matter."""
+        with psycopg.connect(self._postgres.owner_url) as connection:
+            connection.execute(
+                """
+                INSERT INTO ledger.statement (id, position, event, subject, sequence, txn, source, recipient_body,
+                    stated_at, salt, digest, jws)
+                SELECT gen_random_uuid(), (SELECT position FROM ledger.numbering) + n, 'e', 'bodies/bank', n,
+                    'bodies/bank', 'intake', 'bodies/bank', now(), sha256(''), sha256(n::text::bytea),
+                    repeat('j', 900000)
+                FROM generate_series(1, %s) AS n
+                """,
+                (count,),
+            )
+            connection.execute("UPDATE ledger.numbering SET position = position + %s", (count,))
+
     def url(self, role: str) -> str:
         return self._postgres.database_url(role)
 

@@ -63,6 +63,18 @@ async def test_pages_follow_one_another_without_gap_or_repeat(evidence: Evidence
     assert len(seen) > 8
 
 
+async def test_a_page_of_long_statements_fits_into_a_message(evidence: Evidence) -> None:
+    evidence.put_long_statements(9)
+    seen, token = [], ""
+    while True:
+        page = await listing(evidence, "bank", page_size=500, page_token=token)
+        seen += [one.position for one in page.statements]
+        token = page.next_page_token
+        if not token:
+            break
+    assert seen == list(range(1, 10))
+
+
 async def test_a_page_token_is_of_one_caller_and_one_query(evidence: Evidence) -> None:
     letter = await evidence.letter()
     token = (await listing(evidence, "bank", page_size=1)).next_page_token

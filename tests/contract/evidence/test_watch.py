@@ -152,14 +152,7 @@ async def test_streams_are_limited_by_body_and_in_all(evidence: Evidence) -> Non
 
 async def test_a_reader_that_takes_nothing_is_ended_and_its_place_freed(evidence: Evidence) -> None:
     await evidence.letter()
-    # More than connections buffer: behind the ledger's back, since what is signed does not matter here.
-    evidence.rows(
-        b"INSERT INTO ledger.statement (id, position, event, subject, sequence, txn, source, recipient_body, stated_at,"
-        b" salt, digest, jws) SELECT gen_random_uuid(), 3 + n, 'e', 'bodies/bank', n, 'bodies/bank', 'intake',"
-        b" 'bodies/bank', now(), sha256(''), sha256(n::text::bytea), repeat('j', 900000)"
-        b" FROM generate_series(1, 40) AS n RETURNING true"
-    )
-    evidence.rows(b"UPDATE ledger.numbering SET position = 43 RETURNING true")
+    evidence.put_long_statements(40)  # more than connections buffer
     async with Watch(evidence, "bank") as slow:
         await slow.next()
         await until(lambda: evidence.sample("dabir_watch_streams") == 0)
