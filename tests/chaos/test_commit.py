@@ -1,4 +1,4 @@
-"""intake is killed within its one transaction, and between COMMIT and its answer.
+"""intake is killed within the one transaction that registers a reply, and between its COMMIT and the answer.
 
 Where a kill falls is not left to chance here: PostgreSQL is made to wait at exactly that place.
 """
@@ -14,13 +14,13 @@ import pytest
 
 from infra.local.stack import Stack
 from tests.chaos import faults, whole
-from tests.chaos.letters import SENDERS
+from tests.chaos.letters import SENDERS, Kind
 from tests.chaos.post import Post
 from tests.chaos.test_sender import registered
-from tests.chaos.traffic import persist
+from tests.chaos.traffic import Travelled, persist
 from tests.chaos.waiting import until
 
-SENDER = SENDERS[0]
+SENDER, ASKER = SENDERS[0], "second-bank"
 
 
 @contextlib.contextmanager
@@ -55,16 +55,20 @@ def after_commit(connection: psycopg.Connection[Any]) -> Iterator[None]:
     [(in_the_transaction, ("ledger.lock", "transactionid"), False), (after_commit, ("COMMIT", "SyncRep"), True)],
 )
 def test_intake_killed(stack: Stack, post: Post, place: Any, waits: tuple[str, str], *, stays: bool) -> None:
-    """The letter is there wholly (`stays`) or not at all, and sending it again gives one letter.
+    """The reply is there wholly (`stays`) or not at all; sending it again gives one letter, and one answer.
 
     `waits`: the SQL that intake waits in, and for what (PostgreSQL's wait_event).
     """
     with psycopg.connect(stack.database_url("dabir"), autocommit=True) as holder:
         client, over = post.clients[SENDER], threading.Event()
         # Its book has begun, and nothing else is left to do for intake.
-        before = client.send(post.write(SENDER, ["second-bank"])).letter.name
+        before = client.send(post.write(SENDER, [ASKER])).letter.name
         until("an earlier letter is available", lambda: is_available(holder, before))
-        entry = post.write(SENDER, ["second-bank"])
+        question = Travelled(Kind.QUESTION, ASKER, (SENDER,), post.write(ASKER, [SENDER], Kind.QUESTION))
+        question.sent = post.clients[ASKER].send(question.entry)
+        asked = take_in(holder, post, question)
+        entry = post.write(SENDER, [ASKER], Kind.REPLY, answers=asked)
+        reply = question.replies[asked] = Travelled(Kind.REPLY, SENDER, (ASKER,), entry)
         with ThreadPoolExecutor(1) as member:
             try:
                 with place(holder):
@@ -75,13 +79,23 @@ def test_intake_killed(stack: Stack, post: Post, place: Any, waits: tuple[str, s
                     assert not registered(stack, entry.letter), "not yet seen by anybody"
                 until("PostgreSQL ends what the killed one began", lambda: not backends & serving(stack))
                 there = registered(stack, entry.letter)
-                sent = sending.result(60)
+                sent = reply.sent = sending.result(60)
             finally:
                 over.set()
-    assert registered(stack, entry.letter) == [(sent.letter.registry_number.text, 1)]
-    assert not stays or there == registered(stack, entry.letter), "sent again, it got its first number"
-    faults.wait_until_back(stack, killed)
-    whole.check(stack, post)
+        assert registered(stack, entry.letter) == [(sent.letter.registry_number.text, 1)]
+        assert not stays or there == registered(stack, entry.letter), "sent again, it got its first number"
+        faults.wait_until_back(stack, killed)
+        take_in(holder, post, reply)
+    whole.check(stack, post, [question, reply])
+
+
+def take_in(connection: psycopg.Connection[Any], post: Post, letter: Travelled) -> str:
+    """Its one recipient signs for it and saves it, as soon as it is available; returns the delivery."""
+    ((delivery, body),) = letter.deliveries().items()
+    until("it is available", lambda: is_available(connection, letter.name))
+    letter.decided[delivery] = post.clients[body].accept(delivery)
+    post.clients[body].save(delivery, post.folder / delivery.replace("/", "-"))
+    return delivery
 
 
 def is_available(connection: psycopg.Connection[Any], letter: str) -> bool:

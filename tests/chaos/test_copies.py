@@ -40,7 +40,7 @@ def away(stack: Stack, process: str) -> Iterator[faults.Killed]:
 
 @pytest.mark.parametrize("service", ["intake", "documents"])
 def test_calls_go_on_through_the_other(stack: Stack, post: Post, chance: random.Random, service: str) -> None:
-    until("both copies serve members", lambda: all(serve_more(stack, post, service)))
+    both_serve(stack, post, service)
     victim, other = draw_victim(stack, chance, service)
     with Traffic(post, chance) as traffic:
         traffic.wait_for(chance.choice(MOMENTS[service]), 1)
@@ -49,7 +49,7 @@ def test_calls_go_on_through_the_other(stack: Stack, post: Post, chance: random.
             travelled = traffic.finish()
             assert served(stack, other) > before
     faults.wait_until_back(stack, killed)
-    until("both copies serve members again", lambda: all(serve_more(stack, post, service)))
+    both_serve(stack, post, service)
     whole.check(stack, post, travelled)
 
 
@@ -70,13 +70,17 @@ def draw_victim(stack: Stack, chance: random.Random, service: str) -> tuple[str,
     return victim, other
 
 
-def serve_more(stack: Stack, post: Post, service: str) -> list[bool]:
-    """Of each copy, whether it is among those that served a call of each body's."""
-    before = [served(stack, copy) for copy in faults.copies(stack, service)]
-    for client in post.clients.values():
-        call(client, service)
-    after = [served(stack, copy) for copy in faults.copies(stack, service)]
-    return [now > then for then, now in zip(before, after, strict=True)]
+def both_serve(stack: Stack, post: Post, service: str) -> None:
+    """Returns when each copy has served members from now on, who call until then."""
+    copies = faults.copies(stack, service)
+    before = {copy: served(stack, copy) for copy in copies}
+
+    def served_more() -> bool:
+        for client in post.clients.values():
+            call(client, service)
+        return all(served(stack, copy) > before[copy] for copy in copies)
+
+    until(f"{' and '.join(copies)} both serve members", served_more)
 
 
 def call(client: Client, service: str) -> None:

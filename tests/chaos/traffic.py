@@ -2,10 +2,9 @@
 
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeVar
@@ -128,9 +127,10 @@ class Traffic:
 
         Raises what a member's system could not deal with.
         """
-        deadline = time.monotonic() + FINISH_SECONDS
-        for running in self._running:
-            running.result(max(0.0, deadline - time.monotonic()))
+        ended = wait(self._running, FINISH_SECONDS, FIRST_EXCEPTION)
+        for running in ended.done:
+            running.result()
+        assert not ended.not_done, f"not within {FINISH_SECONDS:.0f} s: all letters arrived"
         return list(self._letters.values())
 
     def _live(self, body: str) -> None:
@@ -176,6 +176,7 @@ class Traffic:
         except RefusedError as error:
             letter.entry.settle_refused(error.reason, str(error))
             letter.refused = error
+        assert letter.refused is not None, f"{letter.name} was registered, with the digest of another document"
 
     def _take_in(self, body: str, letter: Travelled, delivery: str) -> None:
         client, folder = self._post.clients[body], self._post.folder / delivery.replace("/", "-")

@@ -173,7 +173,7 @@ def _check_sending_again(post: Post, letter: Travelled) -> None:
 
 def _check_not_there(connection: psycopg.Connection[Any], letter: Travelled) -> None:
     """Nothing is left of a letter that intake refused. Its document waits, claimed by none, until it is swept."""
-    assert letter.refused is not None, "it was registered"
+    assert letter.refused is not None
     assert letter.refused.reason == Fault.DIGEST.value
     traces = """
         SELECT name FROM intake.letter WHERE name = %(letter)s
