@@ -67,20 +67,28 @@ WHERE position > %(after)s AND txn = %(txn)s AND %(caller_body)s IN (sender_body
     AND classification <= %(clearance)s AND (subject = %(parent)s OR txn = %(parent)s)
 ORDER BY position LIMIT %(limit)s
 """
-# For each classification that the caller may see two walks along an index, each no longer than the page: OR would read
-# the whole ledger, and a walk over all classifications whatever the caller may not see.
+# For each classification that the caller may see two walks along an index of the body's own, each no longer than the
+# page. Rows are compared whole: by equality the planner takes the index of positions, and reads the whole ledger for a
+# body, or a classification, that is rare.
 _LIST_OF_BODY = """
 SELECT id, position, subject, event, jws, salt FROM (
     SELECT found.position FROM generate_series(1, %(clearance)s) AS class (n) CROSS JOIN LATERAL (
-        (SELECT position FROM ledger.statement WHERE position > %(after)s AND sender_body = %(caller_body)s
-            AND classification = class.n ORDER BY position LIMIT %(limit)s)
+        (SELECT position FROM ledger.statement
+            WHERE position IS NOT NULL
+                AND (sender_body, classification, position) > (%(caller_body)s, class.n, %(after)s)
+                AND (sender_body, classification, position) <= (%(caller_body)s, class.n, %(last)s)
+            ORDER BY sender_body, classification, position LIMIT %(limit)s)
         UNION ALL
-        (SELECT position FROM ledger.statement WHERE position > %(after)s AND recipient_body = %(caller_body)s
-            AND classification = class.n AND sender_body IS DISTINCT FROM %(caller_body)s
-            ORDER BY position LIMIT %(limit)s)
+        (SELECT position FROM ledger.statement
+            WHERE position IS NOT NULL
+                AND (recipient_body, classification, position) > (%(caller_body)s, class.n, %(after)s)
+                AND (recipient_body, classification, position) <= (%(caller_body)s, class.n, %(last)s)
+                AND sender_body IS DISTINCT FROM %(caller_body)s
+            ORDER BY recipient_body, classification, position LIMIT %(limit)s)
     ) AS found ORDER BY found.position LIMIT %(limit)s
 ) AS page JOIN ledger.statement USING (position) ORDER BY position
 """
+_LAST = 2**63 - 1
 
 
 async def list_statements(
@@ -93,7 +101,7 @@ async def list_statements(
     """
     query = _LIST_OF_TXN if parent else _LIST_OF_BODY
     wanted = {"caller_body": caller_body, "clearance": clearance, "parent": parent, "txn": txn}
-    wanted |= {"after": after, "limit": limit}
+    wanted |= {"after": after, "last": _LAST, "limit": limit}
     rows = await (await connection.execute(query, wanted)).fetchall()
     return [
         Statement(name=f"statements/{jti}", position=position, subject=subject, event=event, jws=jws, salt=salt)

@@ -5,6 +5,8 @@ import pytest
 
 from dabir.common.v1.manifest_pb2 import CLASSIFICATION_CONFIDENTIAL, CLASSIFICATION_HIGHLY_CONFIDENTIAL
 from dabir.formats.statement import leaf_entry, verify_statement
+from services.evidence import store
+from tests.conftest import Postgres
 from tests.contract.evidence.harness import Evidence, Follower, listing, refusal
 
 
@@ -73,6 +75,26 @@ async def test_a_page_of_long_statements_fits_into_a_message(evidence: Evidence)
         if not token:
             break
     assert seen == list(range(1, 10))
+
+
+async def test_a_list_reads_no_more_than_it_shows(fresh_postgres: Postgres) -> None:
+    """However much is other bodies', or of a classification that the caller may not see."""
+    with psycopg.connect(fresh_postgres.owner_url) as connection:
+        connection.execute(
+            """
+            INSERT INTO ledger.statement (id, position, event, subject, sequence, txn, source, sender_body,
+                recipient_body, stated_at, salt, digest, jws, classification)
+            SELECT gen_random_uuid(), n, 'e', 's', n, 't' || n, 'intake', 'bodies/a', 'bodies/b', now(), sha256(''),
+                sha256(n::text::bytea), 'jws', CASE WHEN n % 5000 = 0 THEN 1 ELSE 3 END
+            FROM generate_series(1, 20000) AS n
+            """
+        )
+        connection.execute("ANALYZE ledger.statement")
+        for body in ("bodies/a", "bodies/b", "bodies/none"):
+            asked = {"caller_body": body, "clearance": 2, "after": 0, "last": 2**63 - 1, "limit": 100}
+            plan = connection.execute(f"EXPLAIN (ANALYZE, TIMING OFF) {store._LIST_OF_BODY}".encode(), asked).fetchall()
+            removed = [line for (line,) in plan if "Rows Removed" in line or "Seq Scan" in line]
+            assert removed == [], "\n".join(line for (line,) in plan)
 
 
 async def test_a_page_token_is_of_one_caller_and_one_query(evidence: Evidence) -> None:

@@ -1,5 +1,6 @@
 """The demo's letters on the whole stack, and that its check sees what is not as planned."""
 
+import contextlib
 import dataclasses
 import io
 import json
@@ -95,6 +96,26 @@ def test_everything_is_as_planned(performance: Performance) -> None:
     assert (checked.answered, checked.late, checked.refused_at_intake, checked.registry_gaps) == (2, 1, 4, 0)
     assert checked.receipts_verified == 19
     assert checked.webhooks_verified >= 19
+
+
+class CaughtUp(Exception):
+    """There is nothing more to give."""
+
+
+def _end(position: int) -> None:
+    raise CaughtUp
+
+
+def test_every_body_may_watch_it_all_and_every_chain_holds(performance: Performance) -> None:
+    """What services, workers and sequencer state together is, to each body that sees its part, without an alarm."""
+    for body in performance.others.members:
+        client = performance.others.client(body)
+        watched: list[str] = []
+        listed = [proven.name for proven in client.statements()]
+        with contextlib.suppress(CaughtUp):
+            watched.extend(proven.name for proven in client.watch(caught_up=_end))
+        assert watched[: len(listed)] == listed, body
+        assert client.alarms() == []
 
 
 @pytest.mark.usefixtures("impatient")
