@@ -7,6 +7,7 @@
                           /registered.binpb     the hub's answer (SubmitLetterResponse), once it was verified
                           /refused.json         the hub's refusal, if that was its answer
     journal/receipts/{uuid}.{n}.{verdict}/receipt.json, receipt.p7s
+    journal/watch.sqlite, watch.lock            how far our feed was read, and alarms: watch_journal.py
 
 An entry appears by one rename after all its files are on the disk: a kill leaves a whole entry or none. What is half
 made (`.new-…`) was never sent, and is cleared away when it is a day old.
