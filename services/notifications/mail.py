@@ -52,10 +52,12 @@ class Mail:
             return Result("TIMEOUT", blameless=True)
         except aiosmtplib.SMTPResponseException as refusal:
             return mail.refused(refusal.code, blameless=True)
-        except (aiosmtplib.SMTPException, OSError) as error:
+        except OSError as error:
             # aiosmtplib wraps what went wrong in the handshake.
-            is_tls = isinstance(error.__cause__, ssl.SSLError) or isinstance(error, aiosmtplib.SMTPNotSupported)
+            is_tls = isinstance(error.__cause__, ssl.SSLError)
             return Result("TLS_FAILED" if is_tls else "CONNECTION_FAILED", blameless=True)
+        except aiosmtplib.SMTPException:
+            return Result("SMTP_UNSUPPORTED", blameless=True)
 
     def _write(self, endpoint: Endpoint, notification: Notification) -> EmailMessage:
         language = endpoint.email_language or PERSIAN

@@ -28,9 +28,9 @@ def message(
     made["Date"] = format_datetime(notification.occurred_at.astimezone(UTC))
     made["Message-ID"] = message_id(notification, sender)
     made["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office note answers it
-    made["Content-Language"] = language
     made.set_content(plain)
     made.add_alternative(html, subtype="html")
+    made["Content-Language"] = language  # of all parts: given earlier, it would move into the first
     made.set_boundary(f"={notification.id.hex}=")  # drawn by chance otherwise
     return made
 

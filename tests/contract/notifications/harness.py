@@ -127,6 +127,20 @@ class Running:
         receiver.secret = made.secret
         return made.endpoint.name
 
+    async def email(
+        self, address: str, language: pb.Language.ValueType = pb.LANGUAGE_UNSPECIFIED, *event_types: str, url: str = ""
+    ) -> pb.CreateEndpointResponse:
+        """An endpoint of bank's by e-mail."""
+        request = pb.CreateEndpointRequest(
+            endpoint_id=str(uuid.uuid4()),
+            url=url,
+            event_types=event_types,
+            email=pb.Email(address=address, language=language),
+        )
+        answer = await (await self.stub("bank")).CreateEndpoint(request, timeout=DEADLINE_SECONDS)
+        assert isinstance(answer, pb.CreateEndpointResponse)
+        return answer
+
     async def notify(self, delivery: str, /, **fields: Any) -> int:
         """How many endpoints will be told."""
         stub = await self.stub("worker", NotificationInternalServiceStub)

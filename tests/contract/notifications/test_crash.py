@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from infra.local.settings import toml
 from tests.contract.harness import until
@@ -12,9 +13,10 @@ from tests.contract.notifications.harness import ACCEPTANCE, Hub, running
 from tests.contract.notifications.receiver import receiving
 
 
-async def start(hub: Hub, folder: Path) -> asyncio.subprocess.Process:
+async def start(hub: Hub, folder: Path, **settings_given: Any) -> asyncio.subprocess.Process:
     """The service as a process; its claims end after two seconds."""
-    config = hub.config(webhook_timeout_seconds=1.0, webhook_claim_seconds=2.0, webhook_retry_seconds=(1, 1, 1, 1))
+    short = {"webhook_timeout_seconds": 1.0, "webhook_claim_seconds": 2.0, "webhook_retry_seconds": (1, 1, 1, 1)}
+    config = hub.config(**short, **settings_given)
     settings = {name: value for name, value in vars(config).items() if value is not None}
     file = folder / "notifications.toml"
     file.write_text(toml({k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}), encoding="utf-8")
