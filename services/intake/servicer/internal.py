@@ -34,14 +34,14 @@ class InternalServicer(IntakeInternalServiceServicer):
     async def GetLetterPlan(self, request: pb.GetLetterPlanRequest, context: object) -> pb.GetLetterPlanResponse:  # noqa: N802
         names.split_letter(request.letter, "letter")
         consign.check_of_letter(request.letter, request.deliveries)
-        letter = await self._letter(request.letter)
         async with self._registry.pool.connection() as connection:
             # Before what it counts, as with the deliveries.
-            head = await ledger.head(connection, letter.name)
-            asked = await recalls.of_letter(connection, letter.name)
-        assert head is not None  # noqa: S101 - a letter's chain begins with its registration
+            head = await ledger.head(connection, request.letter)
+            asked = await recalls.of_letter(connection, request.letter)
+        letter = await self._letter(request.letter)
         plans = await self._plans(letter, request.deliveries)
-        return pb.GetLetterPlanResponse(plan=messages.letter_plan(letter, asked, plans, head[0]))
+        sequence = head[0] if head else 0
+        return pb.GetLetterPlanResponse(plan=messages.letter_plan(letter, asked, plans, sequence))
 
     async def ConsignDeliveries(  # noqa: N802
         self, request: pb.ConsignDeliveriesRequest, context: object

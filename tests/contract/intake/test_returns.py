@@ -80,6 +80,8 @@ async def test_the_same_return_gets_the_same_answer_also_when_the_window_is_over
     request = await bank.returning(draft.delivery())
     first = await bank.recipient.ReturnDelivery(request, timeout=CALL_SECONDS)
     stored = line.stored()
+    # By its digest: what it was signed with matters no more, nor the clock.
+    request.signature = b"\x30\x00"
     with line.clock_ahead("11 days"):
         second = await bank.recipient.ReturnDelivery(request, timeout=CALL_SECONDS)
     assert second == first

@@ -52,3 +52,22 @@ async def test_a_plan_holds_the_fact_of_its_sequence(
     ledger_head_waits.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
     (plan,) = (await reading).plan.deliveries
     assert plan.sequence == 1 or plan.state == letters.DELIVERY_STATE_ACCEPTED
+
+
+async def test_a_plan_holds_the_recall_and_the_end_of_its_letter(
+    ledger_head_waits: psycopg.Connection, line: Line, interior: Member, worker: Worker
+) -> None:
+    draft = await interior.send(to("bank/registry"))
+    ledger_head_waits.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+    reading = asyncio.ensure_future(
+        worker.GetLetterPlan(internal_pb.GetLetterPlanRequest(letter=draft.name), timeout=CALL_SECONDS)
+    )
+    await until(lambda: line.sql(_WAITING) == [(1,)])
+    await interior.recall(draft)
+    line.sql("UPDATE intake.letter SET state = 'CLOSED', closed_at = now() WHERE name = %s", draft.name)
+    ledger_head_waits.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+    plan = (await reading).plan
+    assert plan.sequence == 2
+    assert len(plan.recalls_sha256) == 1
+    assert plan.deliveries[0].recall_pending
+    assert plan.state == letters.LETTER_STATE_CLOSED

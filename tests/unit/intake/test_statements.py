@@ -83,6 +83,25 @@ def test_answers_and_ends_keep_to_the_table() -> None:
     _stated([Event.CLOSED], LETTER, statements.closed(unclaimed=True))
 
 
+def test_what_comes_after_acceptance_keeps_to_the_table() -> None:
+    _stated(
+        [Event.CONTENT_ACCESS_TRACKING], DELIVERY, statements.content_access("bodies/bank", b"\2" * 32, "مدیر عامل")
+    )
+    reason = receipts.RETURN_REASON_UNREADABLE
+    _stated([Event.RETURNED], DELIVERY, statements.returned(letter(), delivery(), reason, b"\6" * 32, SEAL))
+    for verdict in (receipts.VERDICT_RECALL_GRANTED, receipts.VERDICT_RECALL_REFUSED):
+        fields = statements.recall_answered(delivery(), b"\x09" * 32, verdict, b"\6" * 32, SEAL)
+        assert [one.body for one in fields.parties] == ["bodies/bank"]
+        _stated([Event.RECALL_ANSWERED], DELIVERY, fields)
+
+
+def test_a_recall_keeps_to_the_table() -> None:
+    fields = statements.recall(letter(), b"\x09" * 32, SEAL)
+    assert [one.body for one in fields.parties] == ["bodies/interior"]
+    _stated([Event.RECALL], LETTER, fields)
+    _stated([Event.WITHDRAWN], DELIVERY, statements.withdrawn(b"\x09" * 32))
+
+
 def test_an_operators_action_keeps_to_the_table() -> None:
     _stated([Event.OPERATOR_ACTION], LETTER, statements.operator_action("op", "RETRY_NOW", "why", None))
     one = statements.operator_action("op", "RETRY_NOW", "why", "bodies/bank/offices/main")
