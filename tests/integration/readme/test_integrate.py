@@ -16,13 +16,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from dabir.client import profile as profiles
 from infra.demo import render
 from infra.local.stack import Stack
 from tests.conftest import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 PAGE = (CHECKOUT / "docs" / "integrate.md").read_text(encoding="utf-8")
-UV = Path(sys.executable).with_name("uv")
+UV, BUF = (Path(sys.executable).with_name(name) for name in ("uv", "buf"))
 WAIT_SECONDS = 60.0
 
 
@@ -166,3 +167,21 @@ def test_the_receiver_signs_for_a_letter_saves_it_and_answers(integrator: Integr
     with contextlib.closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)) as stranger:
         stranger.request("POST", "/", b'{"type": "delivery.available"}', {"webhook-id": "1"})
         assert stranger.getresponse().status == 400
+
+
+def test_go_cannot_read_the_certificates_as_yet_as_the_page_says(stack: Stack) -> None:
+    """The day this fails, the page gets the line with `buf curl` that stands here."""
+    member = profiles.read(stack.directory / "profiles" / "interior" / "profile.toml")
+    identity = (
+        "--cacert",
+        member.trust / "roots" / "root.pem",
+        "--cert",
+        member.tls.certificate,
+        "--key",
+        member.tls.key,
+    )
+    url = f"https://{member.services['directory']}/dabir.directory.v1.DirectoryService/ListBodies"
+    command: list[str | Path] = [BUF, "curl", "--protocol", "grpc", "--servername", member.server_name, *identity, url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "x509: malformed extension OID field" in done.stderr

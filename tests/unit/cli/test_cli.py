@@ -98,12 +98,28 @@ def test_the_profile_may_stand_before_the_command(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "typed",
-    [("letters",), ("letters", "--state", "lost"), ("accept", "1405/12"), ("hub", "logs", "--stack", "/nowhere")],
+    [
+        ("letters",),
+        ("letters", "--state", "lost"),
+        ("accept", "1405/12"),
+        ("hub", "logs", "--stack", "/nowhere"),
+        ("hub", "add-body", "pilot"),
+    ],
 )
 def test_json_is_answered_also_to_what_is_typed_wrongly(typed: tuple[str, ...]) -> None:
     done = run(*typed, "--json")
     assert (done.exit_code, json.loads(done.stdout)["reason"]) == (2, "USAGE")
     assert json.loads(done.stdout)["message"] in done.stderr
+
+
+def test_where_no_stack_runs_no_body_is_added(tmp_path: Path) -> None:
+    typed = ("hub", "add-body", "pilot", "--fa", "ب", "--en", "B", "--json", "--stack")
+    for stack in (tmp_path / "none", tmp_path):
+        done = run(*typed, str(stack))
+        said = json.loads(done.stdout)
+        assert (done.exit_code, said["reason"]) == (3, "NO_STACK")
+        assert "`make up` starts one" in said["message"]
+        assert "in production" in said["message"]
 
 
 def test_a_subject_is_shown_as_it_was_written(capsys: pytest.CaptureFixture[str]) -> None:
