@@ -10,13 +10,13 @@ from services.intake.domain import errors, model, statements, submit
 from services.intake.domain.model import Delivery, Letter
 from services.intake.servicer import stating
 from services.intake.servicer.registry import Registry
-from services.intake.store import deliveries, letters
+from services.intake.store import deliveries, letters, recalls
 from services.runtime.ledger import Connection, OpenChains
 from services.runtime.logs import log
 
 
 async def consign(registry: Registry, letter_name: str, wanted: Sequence[str]) -> Letter:
-    """Make the deliveries available that are not yet. Raises LetterNotFound, DeliveryNotFound, OfficeVanished."""
+    """Make available, or withdraw, what is neither yet. Raises LetterNotFound, DeliveryNotFound, OfficeVanished."""
     names.split_letter(letter_name, "letter")
     check_of_letter(letter_name, wanted)
     async with registry.pool.connection() as connection:
@@ -50,12 +50,18 @@ async def _make_available(
         waiting = [delivery for delivery in locked if delivery.state == model.CREATED]
         if not waiting:
             return
-        books = {one.recipient_office: stating.series(offices[one.recipient_office], "in") for one in waiting}
+        asked = await recalls.of_letter(connection, letter.name)
+        # What was recalled by now comes to nobody: no number is taken for it.
+        arriving = [delivery for delivery in waiting if model.recall_of(delivery, asked) is None]
+        books = {one.recipient_office: stating.series(offices[one.recipient_office], "in") for one in arriving}
         chains = await registry.ledger.open(connection, [*books.values(), *(delivery.name for delivery in waiting)])
         for delivery in sorted(waiting, key=lambda one: one.number):
+            if (recall := model.recall_of(delivery, asked)) is not None:
+                await stating.withdraw(connection, chains, delivery, letter, recall)
+                continue
             office = offices[delivery.recipient_office]
             await _take_in(connection, chains, letter, delivery, books[delivery.recipient_office].name, office)
-    log.info("deliveries_consigned", letter=letter.name, count=len(waiting))
+    log.info("deliveries_consigned", letter=letter.name, count=len(arriving))
 
 
 async def _take_in(

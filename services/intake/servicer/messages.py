@@ -12,7 +12,7 @@ from dabir.intake.v1.internal_service_pb2 import CloseLetterResponse, DeliveryPl
 from services.intake.domain import delivery as rules
 from services.intake.domain import recall as recall_rules
 from services.intake.domain.definition import Definition
-from services.intake.domain.model import RETURNED, WITHDRAWN, Delivery, Letter, Recall
+from services.intake.domain.model import RETURNED, WITHDRAWN, Delivery, Letter, Recall, recall_of
 
 
 def letter(row: Letter) -> pb.Letter:
@@ -108,6 +108,7 @@ def delivery_plan(
     row: Delivery, definition: Definition, recalls: Sequence[Recall], sequence: int, now: datetime
 ) -> DeliveryPlan:
     """Where a delivery stands and what is to come. `sequence`: of the last statement in its chain."""
+    recall = recall_of(row, recalls)
     return DeliveryPlan(
         delivery=row.name,
         recipient_body=row.recipient_body,
@@ -120,6 +121,8 @@ def delivery_plan(
         sequence=sequence,
         recall_pending=recall_rules.is_pending(row, recalls),
         recall_asked=recall_rules.is_asked(row, recalls),
+        recalled_at=_time(recall.asked_at if recall else None),
+        recall_answered_at=_time(row.recall_answered_at),
     )
 
 

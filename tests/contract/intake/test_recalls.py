@@ -151,6 +151,21 @@ async def test_whoever_would_accept_or_refuse_finds_it_withdrawn(
     assert line.sql("SELECT count(*) FROM intake.receipt WHERE delivery = %s", draft.delivery(1)) == [(0,)]
 
 
+async def test_what_is_recalled_comes_into_no_mailbox(
+    line: Line, interior: Member, bank: Member, worker: Worker
+) -> None:
+    """Also when the workers consign before they apply the recall; no number is taken for it."""
+    draft = await interior.send(to("bank/registry"), to("bank/branch"))
+    await interior.recall(draft, 2)
+    first, second = await consign(worker, draft)
+    assert (first.state, second.state) == (AVAILABLE, WITHDRAWN)
+    ((_, payload),) = line.statements(draft.delivery(2))
+    assert set(payload.events) == {Event.WITHDRAWN}
+    stored = line.stored()
+    assert await consign(worker, draft) == [first, second]
+    assert line.stored() == stored
+
+
 async def test_a_recalled_delivery_past_its_due_is_stated_as_late(
     line: Line, interior: Member, bank: Member, worker: Worker
 ) -> None:

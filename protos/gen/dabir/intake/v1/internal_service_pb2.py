@@ -29,7 +29,7 @@ from dabir.intake.v1 import letter_pb2 as dabir_dot_intake_dot_v1_dot_letter__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&dabir/intake/v1/internal_service.proto\x12\x0f\x64\x61\x62ir.intake.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1e\x64\x61\x62ir/common/v1/manifest.proto\x1a\x1f\x64\x61\x62ir/common/v1/statement.proto\x1a\x1c\x64\x61\x62ir/intake/v1/letter.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"V\n\x14GetLetterPlanRequest\x12\x17\n\x06letter\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12%\n\ndeliveries\x18\x02 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\xf4\x03\x18\x01\"\x04r\x02\x18`\"B\n\x15GetLetterPlanResponse\x12)\n\x04plan\x18\x01 \x01(\x0b\x32\x1b.dabir.intake.v1.LetterPlan\"\xf2\x03\n\nLetterPlan\x12\x0e\n\x06letter\x18\x01 \x01(\t\x12+\n\x05state\x18\x02 \x01(\x0e\x32\x1c.dabir.intake.v1.LetterState\x12\x13\n\x0bsender_body\x18\x03 \x01(\t\x12\x17\n\x0fregistry_number\x18\x04 \x01(\t\x12\x12\n\ndefinition\x18\x05 \x01(\t\x12+\n\x08priority\x18\x06 \x01(\x0e\x32\x19.dabir.common.v1.Priority\x12\x31\n\rregistered_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdocuments\x18\x08 \x03(\t\x12\x30\n\x0cretain_until\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x63lose_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11urgent_unacked_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\ndeliveries\x18\x0c \x03(\x0b\x32\x1d.dabir.intake.v1.DeliveryPlan\x12\x16\n\x0erecalls_sha256\x18\r \x03(\x0c\x12\x10\n\x08sequence\x18\x0e \x01(\x03\"\xfc\x02\n\x0c\x44\x65liveryPlan\x12\x10\n\x08\x64\x65livery\x18\x01 \x01(\t\x12\x16\n\x0erecipient_body\x18\x02 \x01(\t\x12,\n\x04kind\x18\x03 \x01(\x0e\x32\x1e.dabir.common.v1.RecipientKind\x12-\n\x05state\x18\x04 \x01(\x0e\x32\x1e.dabir.intake.v1.DeliveryState\x12-\n\x05times\x18\x05 \x01(\x0b\x32\x1e.dabir.intake.v1.DeliveryTimes\x12\x15\n\ranswer_needed\x18\x06 \x01(\x08\x12-\n\tremind_at\x18\x07 \x03(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0creturn_until\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08sequence\x18\t \x01(\x03\x12\x16\n\x0erecall_pending\x18\n \x01(\x08\x12\x14\n\x0crecall_asked\x18\x0b \x01(\x08\"[\n\x18\x43onsignDeliveriesRequest\x12\x17\n\x06letter\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12&\n\ndeliveries\x18\x02 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x08\x01\x10\x32\x18\x01\"\x04r\x02\x18`\"N\n\x19\x43onsignDeliveriesResponse\x12\x31\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1d.dabir.intake.v1.DeliveryPlan\"b\n\x0f\x46lagLateRequest\x12\x19\n\x08\x64\x65livery\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18`\x12\x34\n\x05\x63lock\x18\x02 \x01(\x0e\x32\x19.dabir.intake.v1.DueClockB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"C\n\x10\x46lagLateResponse\x12/\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1d.dabir.intake.v1.DeliveryPlan\"U\n\x12\x41pplyRecallRequest\x12\x17\n\x06letter\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12&\n\ndeliveries\x18\x02 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x08\x01\x10\x32\x18\x01\"\x04r\x02\x18`\"H\n\x13\x41pplyRecallResponse\x12\x31\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1d.dabir.intake.v1.DeliveryPlan\"-\n\x12\x43loseLetterRequest\x12\x17\n\x06letter\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\x8b\x01\n\x13\x43loseLetterResponse\x12+\n\x05state\x18\x01 \x01(\x0e\x32\x1c.dabir.intake.v1.LetterState\x12\x1a\n\x12waiting_deliveries\x18\x02 \x03(\t\x12+\n\x07next_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"U\n\x16ListOpenLettersRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"C\n\x17ListOpenLettersResponse\x12\x0f\n\x07letters\x18\x01 \x03(\t\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xaa\x01\n\x1bRecordOperatorActionRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x18\n\x07subject\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18`\x12\x1c\n\x08operator\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x19\n\x06\x61\x63tion\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1a\n\x06reason\x18\x05 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\"M\n\x1cRecordOperatorActionResponse\x12-\n\tstatement\x18\x01 \x01(\x0b\x32\x1a.dabir.common.v1.Statement*U\n\x08\x44ueClock\x12\x19\n\x15\x44UE_CLOCK_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44UE_CLOCK_ACCEPTANCE\x10\x01\x12\x14\n\x10\x44UE_CLOCK_ANSWER\x10\x02\x32\xc3\x05\n\x15IntakeInternalService\x12^\n\rGetLetterPlan\x12%.dabir.intake.v1.GetLetterPlanRequest\x1a&.dabir.intake.v1.GetLetterPlanResponse\x12j\n\x11\x43onsignDeliveries\x12).dabir.intake.v1.ConsignDeliveriesRequest\x1a*.dabir.intake.v1.ConsignDeliveriesResponse\x12O\n\x08\x46lagLate\x12 .dabir.intake.v1.FlagLateRequest\x1a!.dabir.intake.v1.FlagLateResponse\x12X\n\x0b\x41pplyRecall\x12#.dabir.intake.v1.ApplyRecallRequest\x1a$.dabir.intake.v1.ApplyRecallResponse\x12X\n\x0b\x43loseLetter\x12#.dabir.intake.v1.CloseLetterRequest\x1a$.dabir.intake.v1.CloseLetterResponse\x12\x64\n\x0fListOpenLetters\x12\'.dabir.intake.v1.ListOpenLettersRequest\x1a(.dabir.intake.v1.ListOpenLettersResponse\x12s\n\x14RecordOperatorAction\x12,.dabir.intake.v1.RecordOperatorActionRequest\x1a-.dabir.intake.v1.RecordOperatorActionResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&dabir/intake/v1/internal_service.proto\x12\x0f\x64\x61\x62ir.intake.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1e\x64\x61\x62ir/common/v1/manifest.proto\x1a\x1f\x64\x61\x62ir/common/v1/statement.proto\x1a\x1c\x64\x61\x62ir/intake/v1/letter.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"V\n\x14GetLetterPlanRequest\x12\x17\n\x06letter\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12%\n\ndeliveries\x18\x02 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\xf4\x03\x18\x01\"\x04r\x02\x18`\"B\n\x15GetLetterPlanResponse\x12)\n\x04plan\x18\x01 \x01(\x0b\x32\x1b.dabir.intake.v1.LetterPlan\"\xf2\x03\n\nLetterPlan\x12\x0e\n\x06letter\x18\x01 \x01(\t\x12+\n\x05state\x18\x02 \x01(\x0e\x32\x1c.dabir.intake.v1.LetterState\x12\x13\n\x0bsender_body\x18\x03 \x01(\t\x12\x17\n\x0fregistry_number\x18\x04 \x01(\t\x12\x12\n\ndefinition\x18\x05 \x01(\t\x12+\n\x08priority\x18\x06 \x01(\x0e\x32\x19.dabir.common.v1.Priority\x12\x31\n\rregistered_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdocuments\x18\x08 \x03(\t\x12\x30\n\x0cretain_until\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x63lose_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11urgent_unacked_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\ndeliveries\x18\x0c \x03(\x0b\x32\x1d.dabir.intake.v1.DeliveryPlan\x12\x16\n\x0erecalls_sha256\x18\r \x03(\x0c\x12\x10\n\x08sequence\x18\x0e \x01(\x03\"\xe5\x03\n\x0c\x44\x65liveryPlan\x12\x10\n\x08\x64\x65livery\x18\x01 \x01(\t\x12\x16\n\x0erecipient_body\x18\x02 \x01(\t\x12,\n\x04kind\x18\x03 \x01(\x0e\x32\x1e.dabir.common.v1.RecipientKind\x12-\n\x05state\x18\x04 \x01(\x0e\x32\x1e.dabir.intake.v1.DeliveryState\x12-\n\x05times\x18\x05 \x01(\x0b\x32\x1e.dabir.intake.v1.DeliveryTimes\x12\x15\n\ranswer_needed\x18\x06 \x01(\x08\x12-\n\tremind_at\x18\x07 \x03(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0creturn_until\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08sequence\x18\t \x01(\x03\x12\x16\n\x0erecall_pending\x18\n \x01(\x08\x12\x14\n\x0crecall_asked\x18\x0b \x01(\x08\x12/\n\x0brecalled_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x12recall_answered_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"[\n\x18\x43onsignDeliveriesRequest\x12\x17\n\x06letter\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12&\n\ndeliveries\x18\x02 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x08\x01\x10\x32\x18\x01\"\x04r\x02\x18`\"N\n\x19\x43onsignDeliveriesResponse\x12\x31\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1d.dabir.intake.v1.DeliveryPlan\"b\n\x0f\x46lagLateRequest\x12\x19\n\x08\x64\x65livery\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18`\x12\x34\n\x05\x63lock\x18\x02 \x01(\x0e\x32\x19.dabir.intake.v1.DueClockB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"C\n\x10\x46lagLateResponse\x12/\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1d.dabir.intake.v1.DeliveryPlan\"U\n\x12\x41pplyRecallRequest\x12\x17\n\x06letter\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12&\n\ndeliveries\x18\x02 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x08\x01\x10\x32\x18\x01\"\x04r\x02\x18`\"H\n\x13\x41pplyRecallResponse\x12\x31\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1d.dabir.intake.v1.DeliveryPlan\"-\n\x12\x43loseLetterRequest\x12\x17\n\x06letter\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\x8b\x01\n\x13\x43loseLetterResponse\x12+\n\x05state\x18\x01 \x01(\x0e\x32\x1c.dabir.intake.v1.LetterState\x12\x1a\n\x12waiting_deliveries\x18\x02 \x03(\t\x12+\n\x07next_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"U\n\x16ListOpenLettersRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"C\n\x17ListOpenLettersResponse\x12\x0f\n\x07letters\x18\x01 \x03(\t\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xaa\x01\n\x1bRecordOperatorActionRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x18\n\x07subject\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18`\x12\x1c\n\x08operator\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x19\n\x06\x61\x63tion\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1a\n\x06reason\x18\x05 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\"M\n\x1cRecordOperatorActionResponse\x12-\n\tstatement\x18\x01 \x01(\x0b\x32\x1a.dabir.common.v1.Statement*U\n\x08\x44ueClock\x12\x19\n\x15\x44UE_CLOCK_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44UE_CLOCK_ACCEPTANCE\x10\x01\x12\x14\n\x10\x44UE_CLOCK_ANSWER\x10\x02\x32\xc3\x05\n\x15IntakeInternalService\x12^\n\rGetLetterPlan\x12%.dabir.intake.v1.GetLetterPlanRequest\x1a&.dabir.intake.v1.GetLetterPlanResponse\x12j\n\x11\x43onsignDeliveries\x12).dabir.intake.v1.ConsignDeliveriesRequest\x1a*.dabir.intake.v1.ConsignDeliveriesResponse\x12O\n\x08\x46lagLate\x12 .dabir.intake.v1.FlagLateRequest\x1a!.dabir.intake.v1.FlagLateResponse\x12X\n\x0b\x41pplyRecall\x12#.dabir.intake.v1.ApplyRecallRequest\x1a$.dabir.intake.v1.ApplyRecallResponse\x12X\n\x0b\x43loseLetter\x12#.dabir.intake.v1.CloseLetterRequest\x1a$.dabir.intake.v1.CloseLetterResponse\x12\x64\n\x0fListOpenLetters\x12\'.dabir.intake.v1.ListOpenLettersRequest\x1a(.dabir.intake.v1.ListOpenLettersResponse\x12s\n\x14RecordOperatorAction\x12,.dabir.intake.v1.RecordOperatorActionRequest\x1a-.dabir.intake.v1.RecordOperatorActionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -68,8 +68,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECORDOPERATORACTIONREQUEST'].fields_by_name['action']._serialized_options = b'\272H\006r\004\020\001\030@'
   _globals['_RECORDOPERATORACTIONREQUEST'].fields_by_name['reason']._loaded_options = None
   _globals['_RECORDOPERATORACTIONREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\007r\005\020\001\030\364\003'
-  _globals['_DUECLOCK']._serialized_start=2356
-  _globals['_DUECLOCK']._serialized_end=2441
+  _globals['_DUECLOCK']._serialized_start=2461
+  _globals['_DUECLOCK']._serialized_end=2546
   _globals['_GETLETTERPLANREQUEST']._serialized_start=216
   _globals['_GETLETTERPLANREQUEST']._serialized_end=302
   _globals['_GETLETTERPLANRESPONSE']._serialized_start=304
@@ -77,31 +77,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LETTERPLAN']._serialized_start=373
   _globals['_LETTERPLAN']._serialized_end=871
   _globals['_DELIVERYPLAN']._serialized_start=874
-  _globals['_DELIVERYPLAN']._serialized_end=1254
-  _globals['_CONSIGNDELIVERIESREQUEST']._serialized_start=1256
-  _globals['_CONSIGNDELIVERIESREQUEST']._serialized_end=1347
-  _globals['_CONSIGNDELIVERIESRESPONSE']._serialized_start=1349
-  _globals['_CONSIGNDELIVERIESRESPONSE']._serialized_end=1427
-  _globals['_FLAGLATEREQUEST']._serialized_start=1429
-  _globals['_FLAGLATEREQUEST']._serialized_end=1527
-  _globals['_FLAGLATERESPONSE']._serialized_start=1529
-  _globals['_FLAGLATERESPONSE']._serialized_end=1596
-  _globals['_APPLYRECALLREQUEST']._serialized_start=1598
-  _globals['_APPLYRECALLREQUEST']._serialized_end=1683
-  _globals['_APPLYRECALLRESPONSE']._serialized_start=1685
-  _globals['_APPLYRECALLRESPONSE']._serialized_end=1757
-  _globals['_CLOSELETTERREQUEST']._serialized_start=1759
-  _globals['_CLOSELETTERREQUEST']._serialized_end=1804
-  _globals['_CLOSELETTERRESPONSE']._serialized_start=1807
-  _globals['_CLOSELETTERRESPONSE']._serialized_end=1946
-  _globals['_LISTOPENLETTERSREQUEST']._serialized_start=1948
-  _globals['_LISTOPENLETTERSREQUEST']._serialized_end=2033
-  _globals['_LISTOPENLETTERSRESPONSE']._serialized_start=2035
-  _globals['_LISTOPENLETTERSRESPONSE']._serialized_end=2102
-  _globals['_RECORDOPERATORACTIONREQUEST']._serialized_start=2105
-  _globals['_RECORDOPERATORACTIONREQUEST']._serialized_end=2275
-  _globals['_RECORDOPERATORACTIONRESPONSE']._serialized_start=2277
-  _globals['_RECORDOPERATORACTIONRESPONSE']._serialized_end=2354
-  _globals['_INTAKEINTERNALSERVICE']._serialized_start=2444
-  _globals['_INTAKEINTERNALSERVICE']._serialized_end=3151
+  _globals['_DELIVERYPLAN']._serialized_end=1359
+  _globals['_CONSIGNDELIVERIESREQUEST']._serialized_start=1361
+  _globals['_CONSIGNDELIVERIESREQUEST']._serialized_end=1452
+  _globals['_CONSIGNDELIVERIESRESPONSE']._serialized_start=1454
+  _globals['_CONSIGNDELIVERIESRESPONSE']._serialized_end=1532
+  _globals['_FLAGLATEREQUEST']._serialized_start=1534
+  _globals['_FLAGLATEREQUEST']._serialized_end=1632
+  _globals['_FLAGLATERESPONSE']._serialized_start=1634
+  _globals['_FLAGLATERESPONSE']._serialized_end=1701
+  _globals['_APPLYRECALLREQUEST']._serialized_start=1703
+  _globals['_APPLYRECALLREQUEST']._serialized_end=1788
+  _globals['_APPLYRECALLRESPONSE']._serialized_start=1790
+  _globals['_APPLYRECALLRESPONSE']._serialized_end=1862
+  _globals['_CLOSELETTERREQUEST']._serialized_start=1864
+  _globals['_CLOSELETTERREQUEST']._serialized_end=1909
+  _globals['_CLOSELETTERRESPONSE']._serialized_start=1912
+  _globals['_CLOSELETTERRESPONSE']._serialized_end=2051
+  _globals['_LISTOPENLETTERSREQUEST']._serialized_start=2053
+  _globals['_LISTOPENLETTERSREQUEST']._serialized_end=2138
+  _globals['_LISTOPENLETTERSRESPONSE']._serialized_start=2140
+  _globals['_LISTOPENLETTERSRESPONSE']._serialized_end=2207
+  _globals['_RECORDOPERATORACTIONREQUEST']._serialized_start=2210
+  _globals['_RECORDOPERATORACTIONREQUEST']._serialized_end=2380
+  _globals['_RECORDOPERATORACTIONRESPONSE']._serialized_start=2382
+  _globals['_RECORDOPERATORACTIONRESPONSE']._serialized_end=2459
+  _globals['_INTAKEINTERNALSERVICE']._serialized_start=2549
+  _globals['_INTAKEINTERNALSERVICE']._serialized_end=3256
 # @@protoc_insertion_point(module_scope)

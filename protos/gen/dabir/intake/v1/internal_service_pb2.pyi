@@ -204,6 +204,8 @@ class DeliveryPlan(_message.Message):
     SEQUENCE_FIELD_NUMBER: _builtins.int
     RECALL_PENDING_FIELD_NUMBER: _builtins.int
     RECALL_ASKED_FIELD_NUMBER: _builtins.int
+    RECALLED_AT_FIELD_NUMBER: _builtins.int
+    RECALL_ANSWERED_AT_FIELD_NUMBER: _builtins.int
     delivery: _builtins.str
     """`letters/{uuid}/deliveries/{n}`."""
     recipient_body: _builtins.str
@@ -232,6 +234,14 @@ class DeliveryPlan(_message.Message):
     def return_until(self) -> _timestamp_pb2.Timestamp:
         """Until when an accepted delivery may be returned; absent before acceptance."""
 
+    @_builtins.property
+    def recalled_at(self) -> _timestamp_pb2.Timestamp:
+        """When the recall that names it was registered; absent: none does."""
+
+    @_builtins.property
+    def recall_answered_at(self) -> _timestamp_pb2.Timestamp:
+        """When its recipient granted or refused that recall."""
+
     def __init__(
         self,
         *,
@@ -246,10 +256,12 @@ class DeliveryPlan(_message.Message):
         sequence: _builtins.int = ...,
         recall_pending: _builtins.bool = ...,
         recall_asked: _builtins.bool = ...,
+        recalled_at: _timestamp_pb2.Timestamp | None = ...,
+        recall_answered_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["return_until", b"return_until", "times", b"times"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["recall_answered_at", b"recall_answered_at", "recalled_at", b"recalled_at", "return_until", b"return_until", "times", b"times"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_needed", b"answer_needed", "delivery", b"delivery", "kind", b"kind", "recall_asked", b"recall_asked", "recall_pending", b"recall_pending", "recipient_body", b"recipient_body", "remind_at", b"remind_at", "return_until", b"return_until", "sequence", b"sequence", "state", b"state", "times", b"times"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_needed", b"answer_needed", "delivery", b"delivery", "kind", b"kind", "recall_answered_at", b"recall_answered_at", "recall_asked", b"recall_asked", "recall_pending", b"recall_pending", "recalled_at", b"recalled_at", "recipient_body", b"recipient_body", "remind_at", b"remind_at", "return_until", b"return_until", "sequence", b"sequence", "state", b"state", "times", b"times"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -85,6 +85,7 @@ class IntakeInternalServiceServicer:
 
     def ConsignDeliveries(self, request, context):
         """Puts deliveries into the mailboxes, all or none: each takes the next number of its office's incoming book.
+        One that a recall names by then is withdrawn instead, without a number, as ApplyRecall does.
         Idempotent. DELIVERY_NOT_FOUND, DELIVERY_OF_ANOTHER_LETTER; OFFICE_VANISHED when directory no longer knows an office.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -37,6 +37,7 @@ class IntakeInternalServiceStub:
     """Where a letter stands and what is to come: a workflow's run begins by reading it."""
     ConsignDeliveries: _grpc.UnaryUnaryMultiCallable[_internal_service_pb2.ConsignDeliveriesRequest, _internal_service_pb2.ConsignDeliveriesResponse]
     """Puts deliveries into the mailboxes, all or none: each takes the next number of its office's incoming book.
+    One that a recall names by then is withdrawn instead, without a number, as ApplyRecall does.
     Idempotent. DELIVERY_NOT_FOUND, DELIVERY_OF_ANOTHER_LETTER; OFFICE_VANISHED when directory no longer knows an office.
     """
     FlagLate: _grpc.UnaryUnaryMultiCallable[_internal_service_pb2.FlagLateRequest, _internal_service_pb2.FlagLateResponse]
@@ -70,6 +71,7 @@ class IntakeInternalServiceAsyncStub(IntakeInternalServiceStub):
     """Where a letter stands and what is to come: a workflow's run begins by reading it."""
     ConsignDeliveries: _aio.UnaryUnaryMultiCallable[_internal_service_pb2.ConsignDeliveriesRequest, _internal_service_pb2.ConsignDeliveriesResponse]  # type: ignore[assignment]
     """Puts deliveries into the mailboxes, all or none: each takes the next number of its office's incoming book.
+    One that a recall names by then is withdrawn instead, without a number, as ApplyRecall does.
     Idempotent. DELIVERY_NOT_FOUND, DELIVERY_OF_ANOTHER_LETTER; OFFICE_VANISHED when directory no longer knows an office.
     """
     FlagLate: _aio.UnaryUnaryMultiCallable[_internal_service_pb2.FlagLateRequest, _internal_service_pb2.FlagLateResponse]  # type: ignore[assignment]
@@ -112,6 +114,7 @@ class IntakeInternalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_internal_service_pb2.ConsignDeliveriesResponse, _abc.Awaitable[_internal_service_pb2.ConsignDeliveriesResponse]]:
         """Puts deliveries into the mailboxes, all or none: each takes the next number of its office's incoming book.
+        One that a recall names by then is withdrawn instead, without a number, as ApplyRecall does.
         Idempotent. DELIVERY_NOT_FOUND, DELIVERY_OF_ANOTHER_LETTER; OFFICE_VANISHED when directory no longer knows an office.
         """
 
