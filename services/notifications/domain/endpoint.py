@@ -23,7 +23,16 @@ from services.notifications.domain.quiet import QuietHours
 from services.runtime.errors import FieldViolation
 
 AVAILABLE = "delivery.available"
-EVENT_TYPES = frozenset({AVAILABLE, "delivery.reminder", "delivery.late"})
+EVENT_TYPES = frozenset(
+    {
+        AVAILABLE,
+        "delivery.reminder",
+        "delivery.late",
+        "delivery.withdrawn",
+        "delivery.recall_asked",
+        "delivery.recall_answered",
+    }
+)
 """What a body may be told of: docs/notifications.md."""
 WEBHOOK, EMAIL = "webhook", "email"
 """Channels, as statements name them."""

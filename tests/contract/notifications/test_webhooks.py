@@ -136,7 +136,7 @@ async def test_a_dead_endpoint_costs_the_others_nothing(hub: Hub) -> None:
     ):
         await service.endpoint(dead)
         delivery = await hub.delivery()
-        for _ in range(20):
+        for _ in range(50):
             await service.notify(delivery, event_type="delivery.late")
         await until(lambda: dead.under_way == 2)
         made = await service.create(sound.url, who="interior")
@@ -145,6 +145,7 @@ async def test_a_dead_endpoint_costs_the_others_nothing(hub: Hub) -> None:
             await service.notify(delivery, event_type="delivery.late", body=OTHER)
         await until(lambda: len({one.id for one in sound.arrived}) == 20)
         assert dead.most_under_way == 2
+        assert hub.rows(b"SELECT count(*) FROM notifications.attempt WHERE outcome IS NULL AND tries = 0") == [(48,)]
         assert sound.most_under_way <= 2
         never.set()
 

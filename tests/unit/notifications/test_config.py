@@ -21,6 +21,8 @@ MINIMUM = {
     "directory_target": "127.0.0.1:1",
 }
 
+MAIL = {"smtp_host": "mail.example", "smtp_sender": "notices@dabir.example"}
+
 
 def load(**settings: Any) -> NotificationsConfig:
     return from_table(NotificationsConfig, MINIMUM | settings, Path(), "a test's table")
@@ -45,6 +47,18 @@ def test_by_default_no_private_network_is_reached() -> None:
         ({"webhook_claim_seconds": 20.0}, "at least twice webhook_timeout_seconds"),
         ({"webhook_retry_seconds": [0]}, "whole seconds from 1"),
         ({"webhook_retry_jitter": 2.0}, "jitter is 0 to 1"),
+        ({"emails_at_once": 0}, "emails_at_once must be more than 0"),
+        ({"smtp_host": "mail.example"}, "smtp_sender is missing or no address"),
+        (MAIL | {"smtp_sender": "a@b.example\nBcc: c@d.example"}, "smtp_sender is missing or no address"),
+        (MAIL | {"smtp_security": "ssl"}, "write starttls, tls or none"),
+        (MAIL | {"smtp_security": "none", "smtp_username": "dabir", "smtp_password_file": "password"}, "and a login"),
+        (
+            MAIL | {"smtp_security": "none", "environment": "production", "tls_service_issuers": "hub-ca.pem"},
+            "production, and a login",
+        ),
+        (MAIL | {"smtp_username": "dabir"}, "belong together"),
+        (MAIL | {"smtp_password_file": "password"}, "belong together"),
+        (MAIL | {"smtp_timeout_seconds": 40.0}, "at least twice smtp_timeout_seconds"),
         ({"webhook_per_endpoint": 0}, "webhook_per_endpoint must be more than 0"),
     ],
 )

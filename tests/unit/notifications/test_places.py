@@ -1,0 +1,84 @@
+"""How many tries may be under way: each endpoint has its share, all failing ones half, e-mail its own."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+
+from services.notifications.domain.endpoint import Endpoint
+from services.notifications.places import Places
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def endpoint(*, failing: bool = False, email: bool = False) -> Endpoint:
+    return Endpoint(
+        id=uuid.uuid4(),
+        body="bodies/bank",
+        url=None if email else "https://hooks.bank.example/",
+        email_address="registry@bank.example" if email else None,
+        event_types=[],
+        secret=b"s" * 32,
+        created_at=NOW,
+        failing_since=NOW if failing else None,
+    )
+
+
+class Taken:
+    """Tries that hang until the test ends them."""
+
+    def __init__(self) -> None:
+        self.places, self.released, self.tasks = Places(4), asyncio.Event(), list[asyncio.Task[None]]()
+
+    def take(self, where: Endpoint, at_once: int = 16) -> int:
+        """As many as there is room for; how many."""
+        room = max(0, self.places.free(where, at_once))
+        for _ in range(room):
+            task = asyncio.create_task(self._hang())
+            self.tasks.append(task)
+            self.places.take(where, task)
+        return room
+
+    async def end(self) -> None:
+        self.released.set()
+        await asyncio.gather(*self.tasks)
+
+    async def _hang(self) -> None:
+        await self.released.wait()
+
+
+@pytest.fixture
+async def taken() -> AsyncIterator[Taken]:
+    made = Taken()
+    yield made
+    await made.end()
+
+
+async def test_an_endpoint_has_its_share_and_one_place_while_it_fails(taken: Taken) -> None:
+    sound, dead = endpoint(), endpoint(failing=True)
+    assert [taken.take(sound), taken.take(sound)] == [4, 0]
+    assert [taken.take(dead), taken.take(dead)] == [1, 0]
+
+
+async def test_however_many_are_dead_half_of_the_places_are_the_others(taken: Taken) -> None:
+    assert sum(taken.take(endpoint(failing=True)) for _ in range(100)) == 8
+    assert [taken.take(endpoint()), taken.take(endpoint()), taken.take(endpoint())] == [4, 4, 0]
+
+
+async def test_a_single_place_is_for_failing_ones_too(taken: Taken) -> None:
+    assert taken.take(endpoint(failing=True), at_once=1) == 1
+
+
+async def test_email_takes_no_webhooks_place(taken: Taken) -> None:
+    assert sum(taken.take(endpoint(email=True), at_once=8) for _ in range(100)) == 8
+    assert taken.take(endpoint()) == 4
+
+
+async def test_a_place_is_free_again_when_its_try_ends(taken: Taken) -> None:
+    sound = endpoint()
+    taken.take(sound)
+    await taken.end()
+    assert taken.places.free(sound, 16) == 4
+    assert taken.places.tasks() == []
