@@ -9,9 +9,11 @@ SYNCED := $(VENV)/.synced
 
 # INPUT=dir (demo): the files of that folder as annexes.  KEEP=1 (demo): the stack stays up.
 # ROOM=unit (test): one room of tests/.  REPLICAS=2 (up): two of each service.  DABIR_STACK=dir: another stack's state.
+# S3=config.toml (doctor): the object store that this configuration of documents names.
 INPUT ?=
 KEEP ?=
 ROOM ?=
+S3 ?=
 export REPLICAS ?= 1
 export DABIR_STACK ?= .stack
 
@@ -44,8 +46,8 @@ protos: $(SYNCED) ## regenerate the stubs under protos/gen
 	@cd protos && ../$(VENV)/bin/buf lint
 	@$(RUN) protos/generate.py
 
-doctor: ## say what is missing or misconfigured, and how to mend it
-	@$(PYTHON) -m infra.local.doctor
+doctor: ## say what is missing or misconfigured, and how to mend it (S3=config.toml: try that object store too)
+	@$(PYTHON) -m infra.local.doctor $(if $(S3),--s3 "$(S3)")
 
 lint: $(SYNCED)
 	$(VENV)/bin/ruff check .

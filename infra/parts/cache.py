@@ -1,5 +1,7 @@
 """Where parts that had to be fetched or built are kept between stacks and checkouts."""
 
+from __future__ import annotations  # make doctor imports this with Pythons too old for the rest
+
 import os
 import platform
 import shutil

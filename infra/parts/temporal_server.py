@@ -5,6 +5,8 @@
 Only VERSION is taken: the server's SQLite file belongs to it.
 """
 
+from __future__ import annotations  # make doctor imports this with Pythons too old for the rest
+
 import fcntl
 import os
 import shutil

@@ -12,11 +12,14 @@ import types
 import typing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 ENVIRONMENTS = ("development", "production")
 
-Config = TypeVar("Config", bound="ProcessConfig")
+Config = TypeVar("Config", bound="DataclassInstance")
 
 
 class StartRefused(Exception):
