@@ -13,6 +13,8 @@ from temporalio import activity
 from dabir.documents.v1.documents_pb2 import SetRetentionRequest, SetRetentionResponse
 from dabir.documents.v1.documents_pb2_grpc import DocumentInternalServiceStub
 from dabir.intake.v1.internal_service_pb2 import (
+    ApplyRecallRequest,
+    ApplyRecallResponse,
     CloseLetterRequest,
     CloseLetterResponse,
     ConsignDeliveriesRequest,
@@ -24,7 +26,14 @@ from dabir.intake.v1.internal_service_pb2 import (
     RecordOperatorActionRequest,
 )
 from dabir.intake.v1.internal_service_pb2_grpc import IntakeInternalServiceStub
-from dabir.notifications.v1.notifications_pb2 import NotifyRequest, NotifyResponse
+from dabir.notifications.v1.notifications_pb2 import (
+    NotifyRequest,
+    NotifyResponse,
+    PauseLinkRequest,
+    PauseLinkResponse,
+    ResumeLinkRequest,
+    ResumeLinkResponse,
+)
 from dabir.notifications.v1.notifications_pb2_grpc import NotificationInternalServiceStub
 from dabir.workflow.v1.letter_pb2 import OperatorActionResult
 from services.runtime import logs
@@ -66,9 +75,21 @@ class Activities:
     async def consign_deliveries(self, request: ConsignDeliveriesRequest) -> ConsignDeliveriesResponse:
         return await _call("intake", self._intake.ConsignDeliveries, request)
 
+    @activity.defn(name="ApplyRecall")
+    async def apply_recall(self, request: ApplyRecallRequest) -> ApplyRecallResponse:
+        return await _call("intake", self._intake.ApplyRecall, request)
+
     @activity.defn(name="Notify")
     async def notify(self, request: NotifyRequest) -> NotifyResponse:
         return await _call("notifications", self._notifications.Notify, request)
+
+    @activity.defn(name="PauseLink")
+    async def pause_link(self, request: PauseLinkRequest) -> PauseLinkResponse:
+        return await _call("notifications", self._notifications.PauseLink, request)
+
+    @activity.defn(name="ResumeLink")
+    async def resume_link(self, request: ResumeLinkRequest) -> ResumeLinkResponse:
+        return await _call("notifications", self._notifications.ResumeLink, request)
 
     @activity.defn(name="FlagLate")
     async def flag_late(self, request: FlagLateRequest) -> FlagLateResponse:
@@ -86,10 +107,10 @@ class Activities:
 
 
 async def _call(service: str, method: Method[Request, Answer], request: Request) -> Answer:
-    """Calls within the activity's time, with the letter's id as request id. Raises ApplicationError without content."""
+    """Calls within the activity's time, by the letter's or the body's id. Raises ApplicationError without content."""
     info = activity.info()
     assert info.start_to_close_timeout is not None  # noqa: S101 - every step sets it
-    logs.begin((info.workflow_id or "").removeprefix("letter/"), activity=info.activity_type)
+    logs.begin((info.workflow_id or "").rpartition("/")[2], activity=info.activity_type)
     timeout_seconds = info.start_to_close_timeout.total_seconds() - ANSWER_MARGIN_SECONDS
     try:
         return await _with_heartbeats(method(request, timeout=timeout_seconds), beat=not info.is_local)

@@ -38,11 +38,14 @@ COURSE_CHANGING = frozenset(
         Event.CONSIGNMENT_REJECTION,
         Event.RETURNED,
         Event.ANSWERED,
-        Event.WITHDRAWN,
+        Event.RECALL,
         Event.RECALL_ANSWERED,
     }
 )
-"""Facts that come from outside the workflow and change what it waits for. All others are passed over."""
+"""Facts that come from outside the workflow and change what it waits for. All others are passed over.
+
+`withdrawn` is what became of a `recall` or of its answer, which are told: the workflow knows it by then.
+"""
 
 DEFECT_TRIES = 10
 """A statement that fails by a defect at the other end is refused after so many tries: it must not hold up others."""

@@ -4,11 +4,8 @@ The database says what is true; this says what happens next. A run begins by rea
 there, so it may end and begin again at any point. It holds ids, states and instants, never content.
 """
 
-import asyncio
-from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from temporalio import workflow
 
@@ -17,21 +14,22 @@ with workflow.unsafe.imports_passed_through():
     from dabir.intake.v1.internal_service_pb2 import (
         DUE_CLOCK_ACCEPTANCE,
         DUE_CLOCK_ANSWER,
+        ApplyRecallRequest,
         CloseLetterRequest,
         ConsignDeliveriesRequest,
         DeliveryPlan,
         FlagLateRequest,
         GetLetterPlanRequest,
         LetterPlan,
-        RecordOperatorActionRequest,
     )
     from dabir.intake.v1.letter_pb2 import DELIVERY_STATE_CREATED, LETTER_STATE_CLOSED
     from dabir.workflow.v1 import letter_pb2
-    from workers import notices, orders, show
+    from workers import board, notices, orders, show
     from workers import plan as rules
     from workers.activities import Activities
-    from workers.step import Refused, Steps
-    from workers.waiting import ignoring_cancellation, until
+    from workers.step import Refused, Steps, Trouble
+    from workers.telling import Telling
+    from workers.waiting import Beside, ignoring_cancellation, until
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _TOO_EARLY = timedelta(seconds=1)
@@ -62,22 +60,23 @@ class LetterWorkflow:
         self._deliveries: dict[str, Followed] = {}
         self._noted: dict[str, int] = {}
         self._notes: list[str] = []
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._defect: BaseException | None = None
+        self._beside = Beside()
         self._closes_at = _LONG_AGO
         self._shown = False
         self._steps = Steps(self._changed)
+        self._telling = Telling(self._steps, self._beside)
 
     @workflow.run
     @ignoring_cancellation
     async def run(self, start: letter_pb2.LetterWorkflow) -> letter_pb2.LetterWorkflowResult:
-        self._spawn(self._keep_shown())
+        self._beside.begin(self._keep_shown())
         await self._read_plan()
         if self._plan.state != LETTER_STATE_CLOSED:
+            self._beside.begin(self._heed_recalls())
             await self._retain_documents()
             await self._consign()
             for delivery in self._deliveries:
-                self._spawn(self._accompany(delivery))
+                self._beside.begin(self._accompany(delivery))
             await self._close()
         await self._end()
         return letter_pb2.LetterWorkflowResult(outcome="CLOSED")
@@ -124,22 +123,50 @@ class LetterWorkflow:
         """One recipient: told, reminded, flagged as late, until nothing more is expected."""
         followed = self._deliveries[name]
         if followed.plan.state == DELIVERY_STATE_CREATED:
-            request = ConsignDeliveriesRequest(letter=self._letter, deliveries=[name])
-            answer = await self._steps.insist(Activities.consign_deliveries, request, f"consign {_short(name)}", name)
-            self._merge(*answer.deliveries)
-        if rules.awaits_acceptance(followed.plan):
-            self._spawn(self._tell(notices.available(self._plan, followed.plan)))
-        # An earlier run may have flagged it and ended before anybody was told: the same notice again is one notice.
-        for due in rules.passed_dues(followed.plan):
-            self._tell_late(followed, due)
-        while not rules.is_over(followed.plan):
+            await self._put_into_mailbox(followed)
+        while True:
+            self._telling.tell(notices.standing(self._plan, followed.plan))
+            if rules.is_over(followed.plan):
+                return
             moment = rules.next_moment(
                 followed.plan, urgent_at=self._urgent_at(), reminded_at=followed.reminded_at, done=followed.done
             )
-            if await self._news_before(followed, moment):
-                await self._look_up(name)
+            if await self._changed_by(followed, moment):
+                if self._has_news(followed):
+                    await self._look_up(name)
             elif moment is not None:
                 await self._act(followed, moment)
+
+    async def _put_into_mailbox(self, followed: Followed) -> None:
+        name = followed.plan.delivery
+        if followed.plan.recall_pending:
+            await workflow.wait_condition(lambda: not followed.plan.recall_pending)
+            return
+        request = ConsignDeliveriesRequest(letter=self._letter, deliveries=[name])
+        answer = await self._steps.insist(Activities.consign_deliveries, request, f"consign {_short(name)}", name)
+        self._merge(*answer.deliveries)
+
+    async def _heed_recalls(self) -> None:
+        """What a recall names is withdrawn; whoever accepted before is asked instead, and answers or does not."""
+        while True:
+            for batch in rules.batches_to_withdraw(followed.plan for followed in self._deliveries.values()):
+                await self._withdraw(batch)
+            await workflow.wait_condition(self._has_recall)
+            if (noted := self._noted.get(self._letter, 0)) > self._plan.sequence:
+                request = GetLetterPlanRequest(letter=self._letter)
+                answer = await self._steps.insist(Activities.get_letter_plan, request, "look up the recall")
+                self._merge(*answer.plan.deliveries)
+                self._plan.sequence = max(noted, answer.plan.sequence)
+
+    async def _withdraw(self, batch: list[str]) -> None:
+        request, summary = ApplyRecallRequest(letter=self._letter, deliveries=batch), f"withdraw {len(batch)}"
+        answer = await self._steps.insist(Activities.apply_recall, request, summary)
+        self._merge(*answer.deliveries)
+        if any(delivery.recall_pending for delivery in answer.deliveries):
+            await self._steps.park(summary, "RECALL_NOT_APPLIED")
+        # What waited for an operator about one of them is tried again, and finds it withdrawn.
+        for waiting in self._steps.waiting:
+            waiting.retry_now |= waiting.trouble == Trouble.NEEDS_ATTENTION and waiting.about in batch
 
     async def _close(self) -> None:
         """Intake closes a letter; we ask when it looks done, or at `close_at`."""
@@ -147,6 +174,7 @@ class LetterWorkflow:
         while True:
             closes_at = self._closes_at
             if await self._changed_before(max(closes_at, ask_at), closes_at):
+                ask_at = _LONG_AGO
                 continue
             request = CloseLetterRequest(letter=self._letter)
             answer = await self._steps.insist(Activities.close_letter, request, "close the letter")
@@ -160,9 +188,14 @@ class LetterWorkflow:
             ask_at = max(next_at, workflow.now() + _TOO_EARLY)
 
     async def _end(self) -> None:
-        """Nothing waits any longer, but whoever gave an order gets its answer."""
-        for task in self._tasks:
-            task.cancel()
+        """Closed is closed; but who was still to be told of what stands is told, and who gave an order is answered."""
+        standing = [notices.standing(self._plan, followed.plan) for followed in self._deliveries.values()]
+        telling = self._telling.under_way(notice for of_delivery in standing for notice in of_delivery)
+        self._beside.cancel_all_but(telling)
+        if telling:
+            self._changed()
+            self._beside.begin(self._keep_shown())
+            await self._beside.finished(telling)
         await workflow.wait_condition(workflow.all_handlers_finished)
         self._show()
 
@@ -183,7 +216,7 @@ class LetterWorkflow:
         before = followed.plan.state
         await self._look_up(followed.plan.delivery)
         if followed.plan.state == before:
-            self._spawn(self._tell(notices.reminder(self._plan, followed.plan, moment.at)))
+            self._telling.tell([notices.reminder(self._plan, followed.plan, moment.at)])
 
     async def _flag_late(self, followed: Followed, moment: rules.Moment) -> None:
         """Evidence and a flag, never an end: it may still be accepted and answered."""
@@ -200,16 +233,6 @@ class LetterWorkflow:
         # Done whatever came of it: what became available after its due gets no flag.
         followed.done.add(moment.clock)
         self._merge(answer.delivery)
-        if rules.is_late(followed.plan):
-            self._tell_late(followed, moment.at)
-
-    def _tell_late(self, followed: Followed, due: datetime) -> None:
-        for notice in notices.late(self._plan, followed.plan, due):
-            self._spawn(self._tell(notice))
-
-    async def _tell(self, notice: notices.Notice) -> None:
-        """Beside the story: while notifications are down, clocks run on."""
-        await self._steps.insist(Activities.notify, notice.request, notice.summary, notice.request.delivery)
 
     async def _look_up(self, name: str) -> None:
         """Where a delivery stands now."""
@@ -225,43 +248,44 @@ class LetterWorkflow:
         """Take what intake said, unless something newer is known."""
         for delivery in deliveries:
             followed = self._deliveries.get(delivery.delivery)
-            if followed is not None and delivery.sequence >= followed.plan.sequence:
+            if followed is not None and rules.newer(followed.plan, delivery):
                 followed.plan = delivery
         self._changed()
 
     # Waiting.
 
-    async def _news_before(self, followed: Followed, moment: rules.Moment | None) -> bool:
-        """Wait for a fact about a delivery; False when the moment came first."""
-        name = followed.plan.delivery
+    def _has_news(self, followed: Followed) -> bool:
+        return self._noted.get(followed.plan.delivery, 0) > followed.plan.sequence
 
-        def has_news() -> bool:
-            return self._noted.get(name, 0) > followed.plan.sequence
+    def _has_recall(self) -> bool:
+        """One was stated, or a look-up found one."""
+        return self._noted.get(self._letter, 0) > self._plan.sequence or any(
+            followed.plan.recall_pending for followed in self._deliveries.values()
+        )
+
+    async def _changed_by(self, followed: Followed, moment: rules.Moment | None) -> bool:
+        """Wait until a delivery stands otherwise or a fact about it is told; False when the moment came first."""
+        seen = followed.plan
+
+        def changed() -> bool:
+            return followed.plan is not seen or self._has_news(followed)
 
         if moment is None:
-            await workflow.wait_condition(has_news)
+            await workflow.wait_condition(changed)
             return True
-        return await until(has_news, max(moment.at, followed.not_before), f"{moment.clock}: {_short(name)}")
+        summary = f"{moment.clock}: {_short(seen.delivery)}"
+        return await until(changed, max(moment.at, followed.not_before), summary)
 
     async def _changed_before(self, at: datetime, closes_at: datetime) -> bool:
         """Wait for a change of when the letter may close; False when `at` came first."""
-        changed = await until(lambda: self._closes_at != closes_at or self._defect is not None, at, "may be closed")
-        if self._defect is not None:
-            raise self._defect
+        changed = await until(
+            lambda: self._closes_at != closes_at or self._beside.defect is not None, at, "may be closed"
+        )
+        self._beside.check()
         return changed
 
     def _urgent_at(self) -> datetime | None:
         return rules.instant(self._plan.urgent_unacked_at) if self._plan.HasField("urgent_unacked_at") else None
-
-    def _spawn(self, story: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(story)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._defect = error
 
     # What an operator sees.
 
@@ -283,15 +307,8 @@ class LetterWorkflow:
         urgent = any(
             rules.Clock.URGENT in f.done and rules.awaits_acceptance(f.plan) for f in self._deliveries.values()
         )
-        held = workflow.info().typed_search_attributes
         wanted = show.moving_attributes(self._plan, deliveries, waiting, urgent=urgent)
-        changes = [
-            key.value_unset() if value is None else key.value_set(value)
-            for key, value in wanted.items()
-            if held.get(key) != value
-        ]
-        workflow.upsert_search_attributes(changes)
-        workflow.set_current_details(show.details(self._plan, deliveries, waiting, self._notes))
+        board.put_up(wanted, show.details(self._plan, deliveries, waiting, self._notes))
 
     # What arrives from outside.
 
@@ -310,7 +327,9 @@ class LetterWorkflow:
         """Tries first and states then: in an outage of intake stating it waits too."""
         for waiting in self._steps.waiting_about(request.delivery):
             waiting.retry_now = True
-        return await self._state_action("retry_now", request.delivery or self._letter, request.operator, request.reason)
+        return await board.state(
+            self._steps, "retry_now", request.delivery or self._letter, request, effect=self._letter
+        )
 
     @retry_now.validator
     def _check_retry_now(self, request: letter_pb2.RetryNow) -> None:
@@ -318,8 +337,9 @@ class LetterWorkflow:
 
     @workflow.update(name=letter_pb2.ResendNotification.DESCRIPTOR.name)
     async def resend_notification(self, request: letter_pb2.ResendNotification) -> letter_pb2.OperatorActionResult:
-        stated = await self._state_action("resend_notification", request.delivery, request.operator, request.reason)
-        notice = notices.again(self._plan, self._deliveries[request.delivery].plan, _update_id(), workflow.now())
+        stated = await board.state(self._steps, "resend_notification", request.delivery, request, effect=self._letter)
+        delivery = self._deliveries[request.delivery].plan
+        notice = notices.again(self._plan, delivery, board.update_id(), workflow.now())
         try:
             told = await self._steps.step(Activities.notify, notice.request, notice.summary, request.delivery)
         except Refused as refused:
@@ -330,24 +350,6 @@ class LetterWorkflow:
     def _check_resend_notification(self, request: letter_pb2.ResendNotification) -> None:
         followed = self._deliveries.get(request.delivery)
         orders.check_resend_notification(request, followed.plan if followed is not None else None)
-
-    async def _state_action(
-        self, action: str, subject: str, operator: str, reason: str
-    ) -> letter_pb2.OperatorActionResult:
-        request = RecordOperatorActionRequest(
-            request_id=notices.derived_id(self._letter, action, _update_id()),
-            subject=subject,
-            operator=operator,
-            action=action,
-            reason=reason,
-        )
-        return await self._steps.insist(Activities.record_operator_action, request, f"state {action}", subject)
-
-
-def _update_id() -> str:
-    update = workflow.current_update_info()
-    assert update is not None  # noqa: S101 - only called from update handlers
-    return update.id
 
 
 def _short(delivery: str) -> str:

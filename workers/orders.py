@@ -7,7 +7,7 @@ from temporalio.exceptions import ApplicationError
 from dabir.formats.strict_json import FormatError, check_text
 from dabir.intake.v1.internal_service_pb2 import DeliveryPlan
 from dabir.workflow.v1.letter_pb2 import ResendNotification, RetryNow
-from workers.plan import awaits_acceptance, awaits_answer
+from workers.plan import is_asked_for_more
 from workers.step import Waiting
 
 OPERATOR_MAX_CHARACTERS = 200
@@ -27,7 +27,7 @@ def check_resend_notification(order: ResendNotification, delivery: DeliveryPlan 
     _check_operator(order.operator, order.reason)
     if delivery is None:
         raise _refused("DELIVERY_NOT_FOUND", "The letter has no such delivery: name one as the current details do.")
-    if not awaits_acceptance(delivery) and not awaits_answer(delivery):
+    if not is_asked_for_more(delivery):
         raise _refused("NOTHING_EXPECTED", f"Nothing is expected of the recipient of {order.delivery} now.")
 
 

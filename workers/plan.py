@@ -23,8 +23,8 @@ from dabir.intake.v1.letter_pb2 import (
     LETTER_STATE_UNSPECIFIED,
 )
 
-CONSIGN_BATCH = 50
-"""Deliveries in one ConsignDeliveries: what the call takes."""
+BATCH = 50
+"""Deliveries in one ConsignDeliveries or ApplyRecall: what the calls take."""
 
 _OVER = frozenset({DELIVERY_STATE_REFUSED, DELIVERY_STATE_RETURNED, DELIVERY_STATE_ANSWERED, DELIVERY_STATE_WITHDRAWN})
 
@@ -76,9 +76,30 @@ def unusable(plan: LetterPlan) -> str:
 
 
 def batches_to_consign(deliveries: Iterable[DeliveryPlan]) -> list[list[str]]:
-    """The deliveries that are in no mailbox yet, in batches."""
-    created = [delivery.delivery for delivery in deliveries if delivery.state == DELIVERY_STATE_CREATED]
-    return [created[begin : begin + CONSIGN_BATCH] for begin in range(0, len(created), CONSIGN_BATCH)]
+    """The deliveries that are in no mailbox yet and shall be, in batches."""
+    return _batches(
+        one.delivery for one in deliveries if one.state == DELIVERY_STATE_CREATED and not one.recall_pending
+    )
+
+
+def batches_to_withdraw(deliveries: Iterable[DeliveryPlan]) -> list[list[str]]:
+    """The deliveries that ApplyRecall is owed to, in batches."""
+    return _batches(delivery.delivery for delivery in deliveries if delivery.recall_pending)
+
+
+def _batches(found: Iterable[str]) -> list[list[str]]:
+    named = list(found)
+    return [named[begin : begin + BATCH] for begin in range(0, len(named), BATCH)]
+
+
+def newer(known: DeliveryPlan, said: DeliveryPlan) -> bool:
+    """Whether what intake said of a delivery is to be taken for what is known.
+
+    A recall is stated in its letter's chain, not in the delivery's: of two with one sequence, that without it is older.
+    """
+    if said.sequence == known.sequence and known.HasField("recalled_at") and not said.HasField("recalled_at"):
+        return False
+    return said.sequence >= known.sequence and said != known
 
 
 def is_over(delivery: DeliveryPlan) -> bool:
@@ -93,6 +114,11 @@ def awaits_acceptance(delivery: DeliveryPlan) -> bool:
 def awaits_answer(delivery: DeliveryPlan) -> bool:
     """It was accepted, and its answer is still to come."""
     return delivery.state == DELIVERY_STATE_ACCEPTED and delivery.answer_needed
+
+
+def is_asked_for_more(delivery: DeliveryPlan) -> bool:
+    """Its recipient is expected to sign something: a receipt, an answer, the answer to a recall."""
+    return awaits_acceptance(delivery) or awaits_answer(delivery) or delivery.recall_asked
 
 
 def passed_dues(delivery: DeliveryPlan) -> list[datetime]:
@@ -144,6 +170,9 @@ def next_moment(
 
 def may_close_at(plan: LetterPlan, deliveries: Iterable[DeliveryPlan]) -> datetime:
     """When, if nothing further happens, the letter can be closed: the rule of the life of a letter (intake decides)."""
+    deliveries = list(deliveries)
+    if any(delivery.recall_pending for delivery in deliveries):
+        return instant(plan.close_at)
     originals = [delivery for delivery in deliveries if delivery.kind == RECIPIENT_KIND_TO]
     if all(is_over(delivery) or _needs_no_answer(delivery) for delivery in originals):
         windows = [instant(d.return_until) for d in originals if not is_over(d) and d.HasField("return_until")]

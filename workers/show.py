@@ -34,6 +34,7 @@ ROWS_SHOWN = 20
 _STAGE_TITLES = {
     "REGISTERED": "Registered, not yet in every mailbox",
     "AWAITING_ACCEPTANCE": "In the mailbox, awaiting acceptance",
+    "RECALL_ASKED": "Accepted, and asked to give it back",
     "AWAITING_ANSWER": "Accepted, awaiting the answer",
     "RETURN_WINDOW": "Accepted, may still be returned",
     "CLOSED": "Closed",
@@ -75,6 +76,8 @@ def stage(plan: LetterPlan, deliveries: Sequence[DeliveryPlan]) -> str:
         return "REGISTERED"
     if any(rules.awaits_acceptance(delivery) for delivery in deliveries):
         return "AWAITING_ACCEPTANCE"
+    if any(delivery.recall_asked for delivery in deliveries):
+        return "RECALL_ASKED"
     if any(rules.awaits_answer(delivery) for delivery in deliveries):
         return "AWAITING_ANSWER"
     return "RETURN_WINDOW"
@@ -85,7 +88,7 @@ def waiting_on(plan: LetterPlan, deliveries: Sequence[DeliveryPlan], waiting: Se
     if any(step.trouble == Trouble.NEEDS_ATTENTION for step in waiting):
         return "operator"
     if plan.state == LETTER_STATE_CLOSED:
-        return "nobody"
+        return "hub" if waiting else "nobody"
     return "hub" if waiting or stage(plan, deliveries) == "REGISTERED" else "recipient"
 
 
@@ -113,16 +116,19 @@ def details(
     plan: LetterPlan, deliveries: Sequence[DeliveryPlan], waiting: Sequence[Waiting], notes: Sequence[str]
 ) -> str:
     """Markdown: what it waits for, since when, until when, what happens then, and what an operator can do now."""
-    expected = [
-        delivery for delivery in deliveries if rules.awaits_acceptance(delivery) or rules.awaits_answer(delivery)
-    ]
+    closed = plan.state == LETTER_STATE_CLOSED
+    expected = [] if closed else [delivery for delivery in deliveries if rules.is_asked_for_more(delivery)]
     lines = [f"### {_STAGE_TITLES[stage(plan, deliveries)]}", f"`{plan.letter}` · {plan.registry_number or '—'}", ""]
     lines += _trouble_lines(waiting)
     lines += _expected_lines(expected, len(deliveries))
-    if plan.HasField("close_at") and plan.state != LETTER_STATE_CLOSED:
+    if closed and waiting:
+        lines += ["The letter is closed; this run ends when whoever is named above has been told.", ""]
+    if plan.HasField("close_at") and not closed:
         lines += [f"If nothing more happens, it closes as unclaimed at {_time(rules.instant(plan.close_at))}.", ""]
     lines += [f"- {note}" for note in notes]
-    return "\n".join([*lines, "", "**What you can do now**", *_action_lines(expected, waiting)])
+    return "\n".join(
+        [*lines, "", "**What you can do now**", *_action_lines(expected, waiting), "", _end_line(closed, waiting)]
+    )
 
 
 def _trouble_lines(waiting: Sequence[Waiting]) -> list[str]:
@@ -154,12 +160,15 @@ def _expected_lines(expected: Sequence[DeliveryPlan], total: int) -> list[str]:
 def _row(delivery: DeliveryPlan) -> str:
     """A line of a list: in the UI the cells of a table stand without a gap between them."""
     times, due = delivery.times, rules.next_due(delivery)
-    began = times.available_at if rules.awaits_acceptance(delivery) else times.decided_at
+    began = rules.instant(times.available_at if rules.awaits_acceptance(delivery) else times.decided_at)
     then = "then stated as late" if not rules.is_late(delivery) else "late, and still open"
+    clock = "no due: it stays open" if due is None else f"due {_time(due)}, {then}"
+    if delivery.recall_asked:
+        recalled = _time(rules.instant(delivery.recalled_at))
+        clock = f"recalled {recalled}: its recipient grants or refuses that, or does neither; {clock}"
     number = delivery.delivery.rpartition("/")[2]
     state = _name(DeliveryState.Name(delivery.state), "DELIVERY_STATE_")
-    clock = "no due: it stays open" if due is None else f"due {_time(due)}, {then}"
-    return f"- delivery {number}, `{delivery.recipient_body}`, stands at {state} since {_time(rules.instant(began))}; {clock}"
+    return f"- delivery {number}, `{delivery.recipient_body}`, stands at {state} since {_time(began)}; {clock}"
 
 
 def _action_lines(expected: Sequence[DeliveryPlan], waiting: Sequence[Waiting]) -> list[str]:
@@ -174,7 +183,15 @@ def _action_lines(expected: Sequence[DeliveryPlan], waiting: Sequence[Waiting]) 
         )
     if not lines:
         lines.append("- nothing: it goes on by itself")
-    return [*lines, "", "Terminating or cancelling does not end a letter: it is started again within a minute."]
+    return lines
+
+
+def _end_line(closed: bool, waiting: Sequence[Waiting]) -> str:
+    if closed:
+        return (
+            "Do not terminate it: a closed letter is not started again, and they would not be told." if waiting else ""
+        )
+    return "Terminating or cancelling does not end a letter: it is started again within a minute."
 
 
 def _time(at: datetime | None) -> str:

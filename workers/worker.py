@@ -27,6 +27,7 @@ def letter_worker(config: WorkerConfig, client: Client, activities: Activities) 
             activities.get_letter_plan,
             activities.set_retention,
             activities.consign_deliveries,
+            activities.apply_recall,
             activities.notify,
             activities.flag_late,
             activities.close_letter,

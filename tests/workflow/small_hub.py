@@ -34,8 +34,13 @@ from dabir.notifications.v1.notifications_pb2_grpc import (
 from services.evidence import sequencer
 from services.evidence.servicer import EvidenceInternalServicer
 from services.runtime.error_mapping import status_of
-from services.runtime.errors import DabirError
-from tests.workflow.small_intake import LetterNotFound, OutageOrdered, Pool, RefusalOrdered, SmallIntake, stamp
+from services.runtime.errors import DabirError, FailedPrecondition
+from tests.workflow.small_intake import LetterNotFound, OutageOrdered, Pool, RefusalOrdered, SmallIntake, now, stamp
+
+
+class LinkPaused(FailedPrecondition):
+    reason = "LINK_PAUSED"
+    template = "The link is paused."
 
 
 @dataclass
@@ -92,10 +97,14 @@ class SmallDocuments(DocumentInternalServiceServicer):
 
 
 class SmallNotifications(NotificationInternalServiceServicer):
-    """Notifications as told, by id."""
+    """Notifications as told, by id, and links as a test puts them."""
 
     def __init__(self) -> None:
         self.told: dict[str, notifications.NotifyRequest] = {}
+        self.links: dict[str, notifications.DownLink] = {}
+        """Those that are down, by body."""
+        self.orders: dict[str, notifications.PauseLinkRequest | notifications.ResumeLinkRequest] = {}
+        """As obeyed, by request id."""
 
     def types_told(self, delivery: str) -> list[tuple[str, str]]:
         return [(told.event_type, told.body) for told in self.told.values() if told.delivery == delivery]
@@ -104,8 +113,30 @@ class SmallNotifications(NotificationInternalServiceServicer):
         self.told.setdefault(request.notification_id, request)
         return notifications.NotifyResponse(endpoint_count=1)
 
-    async def ListDownLinks(self, request: notifications.ListDownLinksRequest, context: object) -> Any:  # noqa: N802
-        return notifications.ListDownLinksResponse()
+    async def ListDownLinks(  # noqa: N802
+        self, request: notifications.ListDownLinksRequest, context: object
+    ) -> notifications.ListDownLinksResponse:
+        links, begin = list(self.links.values()), int(request.page_token or 0)
+        token = str(begin + 2) if begin + 2 < len(links) else ""  # pages of two, so that a test sees several
+        return notifications.ListDownLinksResponse(links=links[begin : begin + 2], next_page_token=token)
+
+    async def PauseLink(  # noqa: N802
+        self, request: notifications.PauseLinkRequest, context: object
+    ) -> notifications.PauseLinkResponse:
+        if request.request_id not in self.orders:
+            if self.links[request.body].HasField("pause_time"):
+                raise LinkPaused
+            self.links[request.body].pause_time.CopyFrom(stamp(now()))
+            self.orders[request.request_id] = request
+        return notifications.PauseLinkResponse()
+
+    async def ResumeLink(  # noqa: N802
+        self, request: notifications.ResumeLinkRequest, context: object
+    ) -> notifications.ResumeLinkResponse:
+        if request.request_id not in self.orders:
+            self.links[request.body].ClearField("pause_time")
+            self.orders[request.request_id] = request
+        return notifications.ResumeLinkResponse()
 
 
 @dataclass

@@ -20,7 +20,13 @@ from tests.integration.ledger import raw
 
 SENDER = "bodies/interior"
 Pool = AsyncConnectionPool[Any]
-
+_NOT_DECIDED = (states.DELIVERY_STATE_CREATED, states.DELIVERY_STATE_AVAILABLE)
+_ENDED = (
+    states.DELIVERY_STATE_ANSWERED,
+    states.DELIVERY_STATE_REFUSED,
+    states.DELIVERY_STATE_RETURNED,
+    states.DELIVERY_STATE_WITHDRAWN,
+)
 
 _APPEND = (
     "SELECT ledger.append(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::text[], %s::integer[], %s::bigint[], %s::bytea[])"
@@ -45,6 +51,11 @@ class DefectOrdered(DabirError):
 class LetterNotFound(NotFound):
     reason = "LETTER_NOT_FOUND"
     template = "There is no letter {letter}."
+
+
+class NoRecall(FailedPrecondition):
+    reason = "NO_RECALL"
+    template = "No recall names {delivery}."
 
 
 class NotLateYet(FailedPrecondition):
@@ -77,6 +88,8 @@ class SmallIntake(IntakeInternalServiceServicer):
         self.may_answer = asyncio.Event()
         """While it is cleared, GetLetterPlan has read and does not answer yet."""
         self.may_answer.set()
+        self.applies_recalls = True
+        """While it is False, ApplyRecall leaves what it is owed to as it was."""
         self.no_mailbox: set[str] = set()
         """Deliveries that ConsignDeliveries refuses."""
         self.hidden: set[str] = set()
@@ -122,6 +135,7 @@ class SmallIntake(IntakeInternalServiceServicer):
         """Its recipient signs a receipt."""
         delivery = self.delivery(name)
         delivery.state = states.DELIVERY_STATE_ACCEPTED
+        delivery.recall_asked, delivery.recall_pending = delivery.recall_pending, False
         delivery.times.decided_at.CopyFrom(stamp(now()))
         delivery.return_until.CopyFrom(stamp(now() + return_window))
         del delivery.remind_at[:]
@@ -132,6 +146,36 @@ class SmallIntake(IntakeInternalServiceServicer):
         delivery.state = states.DELIVERY_STATE_ANSWERED
         delivery.times.answered_at.CopyFrom(stamp(now()))
         await self._state(Event.ANSWERED, name)
+
+    async def refuse(self, name: str) -> None:
+        await self._end(name, states.DELIVERY_STATE_REFUSED, Event.CONSIGNMENT_REJECTION)
+
+    async def give_back(self, name: str) -> None:
+        """Its recipient returns it."""
+        await self._end(name, states.DELIVERY_STATE_RETURNED, Event.RETURNED)
+
+    async def recall(self, *names: str) -> None:
+        """The letter's sender recalls these deliveries of it; who has one decides over it next."""
+        for name in names:
+            delivery = self.delivery(name)
+            delivery.recalled_at.CopyFrom(stamp(now()))
+            delivery.recall_asked = delivery.state == states.DELIVERY_STATE_ACCEPTED
+            delivery.recall_pending = delivery.state in _NOT_DECIDED
+        await self._state(Event.RECALL, names[0].partition("/deliveries/")[0])
+
+    async def answer_recall(self, name: str, *, granted: bool) -> None:
+        """Its recipient grants or refuses, which is one statement."""
+        delivery = self.delivery(name)
+        delivery.recall_asked = False
+        delivery.recall_answered_at.CopyFrom(stamp(now()))
+        if granted:
+            delivery.state = states.DELIVERY_STATE_WITHDRAWN
+            delivery.times.withdrawn_at.CopyFrom(stamp(now()))
+        await self._state(Event.RECALL_ANSWERED, name)
+
+    async def _end(self, name: str, state: states.DeliveryState.ValueType, event: Event) -> None:
+        self.delivery(name).state = state
+        await self._state(event, name)
 
     def stated(self, letter: str) -> list[str]:
         """The events stated about a letter and its deliveries, in their order."""
@@ -160,8 +204,9 @@ class SmallIntake(IntakeInternalServiceServicer):
                 )
             ).fetchone()  # fmt: skip
         self.statements.append((subject, event.value))
-        if "/deliveries/" in subject:
-            self.delivery(subject).sequence = row[0]
+        about = self.delivery(subject) if "/deliveries/" in subject else self.plans.get(subject)
+        if about is not None:
+            about.sequence = row[0]
         return Statement(name=f"statements/{uuid.uuid4()}", subject=subject, event=event.value, jws=jws, salt=salt)
 
     # What the workers call.
@@ -206,6 +251,17 @@ class SmallIntake(IntakeInternalServiceServicer):
                 await self._state(Event.AVAILABLE, name, [name, f"books/{body}/main/in"])
         return intake.ConsignDeliveriesResponse(deliveries=[self.delivery(name) for name in request.deliveries])
 
+    async def ApplyRecall(self, request: intake.ApplyRecallRequest, context: object) -> intake.ApplyRecallResponse:  # noqa: N802
+        for name in request.deliveries:
+            delivery = self.delivery(name)
+            if not delivery.HasField("recalled_at"):
+                raise NoRecall(delivery=name)
+            if delivery.recall_pending and self.applies_recalls:
+                delivery.recall_pending = False
+                delivery.times.withdrawn_at.CopyFrom(stamp(now()))
+                await self._end(name, states.DELIVERY_STATE_WITHDRAWN, Event.WITHDRAWN)
+        return intake.ApplyRecallResponse(deliveries=[self.delivery(name) for name in request.deliveries])
+
     async def FlagLate(self, request: intake.FlagLateRequest, context: object) -> intake.FlagLateResponse:  # noqa: N802
         delivery = self.delivery(request.delivery)
         acceptance = request.clock == intake.DUE_CLOCK_ACCEPTANCE
@@ -225,8 +281,9 @@ class SmallIntake(IntakeInternalServiceServicer):
     async def CloseLetter(self, request: intake.CloseLetterRequest, context: object) -> intake.CloseLetterResponse:  # noqa: N802
         plan = self._plan(request.letter)
         originals = [d for d in plan.deliveries if d.kind == manifest_pb2.RECIPIENT_KIND_TO]
-        waiting = [d.delivery for d in originals if not self._done(d)]
-        if waiting and now() < plan.close_at.ToDatetime(tzinfo=UTC):
+        owed = [d.delivery for d in plan.deliveries if d.recall_pending]
+        waiting = owed + [d.delivery for d in originals if not self._done(d) and not d.recall_pending]
+        if owed or (waiting and now() < plan.close_at.ToDatetime(tzinfo=UTC)):
             return intake.CloseLetterResponse(state=states.LETTER_STATE_OPEN, waiting_deliveries=waiting)
         if plan.state == states.LETTER_STATE_OPEN:
             plan.state = states.LETTER_STATE_CLOSED
@@ -236,7 +293,7 @@ class SmallIntake(IntakeInternalServiceServicer):
     def _done(self, delivery: intake.DeliveryPlan) -> bool:
         if delivery.state == states.DELIVERY_STATE_ACCEPTED and not delivery.answer_needed:
             return now() >= delivery.return_until.ToDatetime(tzinfo=UTC)
-        return delivery.state == states.DELIVERY_STATE_ANSWERED
+        return delivery.state in _ENDED
 
     async def ListOpenLetters(  # noqa: N802
         self, request: intake.ListOpenLettersRequest, context: object
