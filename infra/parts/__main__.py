@@ -1,8 +1,11 @@
-"""python -m infra.parts: gets what the stack runs, where its minutes are seen, and says where each part is."""
+"""python -m infra.parts: gets what the stack and its tests run, where its minutes are seen, and says where each part is.
+
+The tests that look at Temporal's UI are skipped where no browser can be had; nothing else needs one.
+"""
 
 import sys
 
-from infra.parts import s3_server, temporal_server
+from infra.parts import browser, s3_server, temporal_server
 from infra.parts.cache import PartMissing
 
 
@@ -13,6 +16,10 @@ def main() -> int:
     except PartMissing as error:
         print(error, file=sys.stderr)
         return 1
+    try:
+        print(f"{'browser':16} {browser.program().path}", flush=True)
+    except PartMissing as error:
+        print(f"{'browser':16} missing, so the tests of the UI are skipped: {error}", flush=True)
     return 0
 
 
