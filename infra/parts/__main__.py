@@ -1,4 +1,4 @@
-"""python -m infra.parts: gets what the stack and its tests run, where its minutes are seen, and says where each part is.
+"""python -m infra.parts: gets what the stack and its tests run, where its minutes are seen, and says where each is.
 
 The tests that look at Temporal's UI are skipped where no browser can be had; nothing else needs one.
 """
