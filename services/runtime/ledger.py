@@ -30,7 +30,7 @@ Connection = psycopg.AsyncConnection[Any]
 
 _APPEND = (
     "SELECT ledger.append(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::text[], %s::integer[], %s::bigint[], %s::bytea[], "
-    "%s::smallint)"
+    "%s::smallint, %s::text[])"
 )
 
 
@@ -157,7 +157,9 @@ class OpenChains:
         jws, salt = sign_statement(payload, self._ledger.signer), secrets.token_bytes(32)
         row = [uuid.UUID(str(jti)), [uri.value for uri in events], subject, txn, sender_body, recipient_body]
         expected = [list(chains), [end.year for end in ends], [end.count for end in ends], [end.head for end in ends]]
-        await self._connection.execute(_APPEND, (*row, self.now, salt, jws, *expected, classification))
+        await self._connection.execute(
+            _APPEND, (*row, self.now, salt, jws, *expected, classification, list(self._ends))
+        )
         for chain, end in zip(chains, ends, strict=True):
             taken = end.next_sequence
             self._ends[chain] = _End(end.link_name, end.year, taken, taken + 1, digest(jws))

@@ -1,11 +1,15 @@
 """1 Farvardin 1406 (2027-03-20T20:30:00Z) with two replicas, by replacing the clock in a test's own database."""
 
 import asyncio
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
+from dabir.common.v1.statement_pb2 import StatementEvent
+from dabir.formats import names
+from dabir.formats.events import Event
 from dabir.formats.signer import FileSigner
 from dabir.formats.statement import parse_statement
 from infra.local.pki import Pair
@@ -86,6 +90,31 @@ async def test_a_clock_that_steps_back_neither_backdates_nor_reopens_a_year(
     assert await register_at(fresh_postgres, ledger, TURN - 3600 * second) == (f"{OUT.name}/1406", 2, first)
     assert await register_at(fresh_postgres, ledger, TURN + 2 * second) == (f"{OUT.name}/1406", 3, TURN + 2 * second)
     audit.read(fresh_postgres.owner_url, ledger.signer.certificate)
+
+
+async def test_all_of_a_transaction_bears_one_reading_though_the_clock_stepped_back(
+    fresh_postgres: Postgres, ledger: Ledger
+) -> None:
+    with psycopg.connect(fresh_postgres.owner_url) as connection:
+        connection.execute(FACTS)
+    stop_clock(fresh_postgres, TURN)
+    url = fresh_postgres.database_url("intake")
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        before, sent = (await register(connection, ledger, SENDERS[0])).subject, names.letter(str(uuid.uuid4()))
+        stop_clock(fresh_postgres, TURN - timedelta(hours=1))
+        async with connection.transaction():
+            chains = await ledger.open(connection, [before, sent])
+            assert chains.now == TURN
+            for letter in (sent, before):
+                await chains.append(
+                    event=Event.CLOSED,
+                    subject=letter,
+                    txn=letter,
+                    chains=[letter],
+                    fields=StatementEvent(),
+                    sender_body=names.body_of(SENDERS[0]),
+                    recipient_body=None,
+                )
 
 
 async def test_the_year_is_of_the_offices_calendar_and_zone(fresh_postgres: Postgres, ledger: Ledger) -> None:
