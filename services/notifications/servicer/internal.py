@@ -66,19 +66,17 @@ class NotificationInternalServicer(NotificationInternalServiceServicer):
     async def _obey(self, order: LinkOrder) -> None:
         """Once: the same order again changes nothing, whatever was ordered meanwhile."""
         async with self._pool.connection() as connection, connection.transaction():
+            stands = await links.lock(connection, order.body)
             known = await links.find_order(connection, order.id)
             if known is None:
-                if not await links.has_endpoint(connection, order.body):
-                    raise LinkNotFound(body=order.body)
-                stands = await links.lock(connection, order.body)
-                known = await links.find_order(connection, order.id)
-            if known is None:
                 link.check_order(stands, order)
+                if order.rate_per_minute is None and not await links.has_endpoint(connection, order.body):
+                    raise LinkNotFound(body=order.body)
                 if await links.insert_order(connection, order):
-                    return await _apply(connection, order)
+                    await _apply(connection, order)
                 known = await links.find_order(connection, order.id)
-            assert known is not None  # noqa: S101 - it was there or its id is taken, and none is ever deleted
-            return link.check_same_order(known, order)
+            assert known is not None  # noqa: S101 - it is there now, its own or another body's, and none is ever deleted
+            link.check_same_order(known, order)
 
 
 async def _apply(connection: Connection, order: LinkOrder) -> None:

@@ -20,14 +20,12 @@ class Claimed:
 
 
 async def due_endpoints(connection: Connection) -> list[Endpoint]:
-    """Endpoints, ended ones too, for which something is due; not those of a paused link, nor that asked for a pause."""
+    """Endpoints, ended ones too, for which something is due; not those that asked for a pause."""
     query = f"""
         SELECT {endpoints.COLUMNS} FROM notifications.endpoint AS e
         WHERE EXISTS (
                 SELECT FROM notifications.attempt AS a
                 WHERE a.endpoint = e.id AND a.outcome IS NULL AND a.next_at <= clock_timestamp())
-            AND NOT EXISTS (
-                SELECT FROM notifications.link AS l WHERE l.body = e.body AND l.paused_at IS NOT NULL)
             AND (e.not_before IS NULL OR e.not_before <= clock_timestamp() OR e.ended_at IS NOT NULL)
         """  # noqa: S608 - our own column names
     return await endpoints.select(connection, query, ())
@@ -53,7 +51,7 @@ async def hold(connection: Connection, endpoint: UUID, until: datetime) -> None:
 async def claim(connection: Connection, endpoint: UUID, limit: int, claim_seconds: float) -> list[Claimed]:
     """Takes what is longest due for one endpoint, passing over what another process is taking.
 
-    Nothing, if its link was paused meanwhile.
+    Nothing, while its link is paused.
     """
     query = f"""
         WITH due AS (

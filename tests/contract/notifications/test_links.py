@@ -99,12 +99,13 @@ async def test_what_failed_before_the_pause_does_not_wait_for_its_schedule(hub: 
 
 
 async def test_an_order_is_obeyed_once(service: Running) -> None:
-    await service.create(URL)
+    name = (await service.create(URL)).endpoint.name
     paused, resumed = str(uuid.uuid4()), str(uuid.uuid4())
     for _ in range(2):
         await pause(service, request_id=paused)
     for _ in range(2):
         await resume(service, 60, request_id=resumed)
+    await (await service.stub("bank")).DeleteEndpoint(pb.DeleteEndpointRequest(name=name), timeout=DEADLINE_SECONDS)
     await pause(service, request_id=paused)
     assert service.hub.rows(b"SELECT paused_at, rate_per_minute FROM notifications.link") == [(None, 60)]
     assert service.hub.rows(b"SELECT count(*) FROM notifications.link_order") == [(2,)]

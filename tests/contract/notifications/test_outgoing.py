@@ -166,6 +166,15 @@ async def test_plain_http_does_not_go_to_the_internet() -> None:
     assert await failure(outgoing("127.0.0.0/8"), "http://8.8.8.8/") == "ADDRESS_NOT_ALLOWED"
 
 
+@pytest.mark.parametrize("answers", [("127.0.0.1", "10.0.0.1"), ("10.0.0.1", "127.0.0.1"), ("127.0.0.1", "::1")])
+async def test_a_name_of_which_one_address_is_refused_is_not_called_at_all(answers: tuple[str, ...]) -> None:
+    async with receiving(verify=False) as receiver:
+        client = outgoing("127.0.0.1/32", resolve=Names(answers))
+        url = f"http://hooks.bank.example:{receiver.port}/hook"
+        assert await failure(client, url) == "ADDRESS_NOT_ALLOWED"
+    assert receiver.requests == []
+
+
 async def test_the_connection_goes_to_the_address_that_was_judged() -> None:
     """Rebinding: a second look-up would lead elsewhere; there is none."""
     names = Names(("127.0.0.1",), ("127.0.0.2",))
