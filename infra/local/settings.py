@@ -75,6 +75,7 @@ def _service(stack: Stack, authority: DevelopmentPki, service: str, name: str) -
         "database_url_file": _database_url_file(stack, service),
         "allowed_services": sorted(callers_of(service)),
         "tls_service_issuers": authority.hub_ca,
+        "crl_folder": stack.crls,
     }
     if events_of(service):
         folder = identity_folder(stack, service)

@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from services.directory import domain, store
 from services.directory.config import DirectoryConfig
-from services.directory.crls import CrlFolder
 from services.directory.domain import Body, Certificate, Office
 from services.runtime.authentication import ListedCertificate, read_certificates
 from services.runtime.config import StartRefused
+from services.runtime.crls import CrlFolder
 from services.runtime.database import Pool
 from services.runtime.identity import Role
 from services.runtime.ledger import Ledger

@@ -33,6 +33,7 @@ A service's `__main__.py` is configuration → pool → server, nothing else:
 | `identity` | `caller()`: who calls; `Role` |
 | `access` | the one table: RPC → who may call |
 | `gate`, `authentication`, `refusals`, `error_mapping` | the seven steps of a call |
+| `crls` | revocation lists of a folder: members' certificates in directory, the hub's own at every gate |
 | `database` | `open_pool` |
 | `channel` | `open_channel` to a neighbour, `reason_of` its errors |
 | `process` | `run`, `stop_signal` |

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from dabir.directory.v1 import directory_pb2
 from dabir.directory.v1.directory_pb2_grpc import DirectoryInternalServiceStub
 from services.runtime.config import ServiceConfig
+from services.runtime.crls import Issued, Revoked
 from services.runtime.errors import PermissionDenied, Unauthenticated, Unavailable
 from services.runtime.identity import Caller, Role
 
@@ -109,6 +110,7 @@ class _Presented:
     sha256: bytes
     service: str
     not_after: datetime
+    issued: Issued
 
 
 class Authentication:
@@ -117,6 +119,8 @@ class Authentication:
     def __init__(self, config: ServiceConfig, resolver: Resolver) -> None:
         self._config, self._resolver = config, resolver
         issuers = read_certificates(config.tls_service_issuers) if config.tls_service_issuers else None
+        folder, recheck_seconds = config.crl_folder, config.identity_cache_seconds
+        self._revoked = Revoked(folder, issuers, recheck_seconds) if folder and issuers else None
         # A certificate is read once, not once per call.
         self._read = lru_cache(maxsize=_CACHE_MAX_CERTIFICATES)(lambda pem: _presented(pem, issuers))
 
@@ -124,6 +128,8 @@ class Authentication:
         """The caller. Raises a subclass of Unauthenticated, PermissionDenied or Unavailable."""
         presented = self.presented(context)
         if presented.service:
+            if self._revoked is not None and presented.issued in self._revoked.now():
+                raise CertificateRevoked(sha256=presented.sha256.hex())
             if presented.service not in self._config.allowed_services:
                 raise ServiceNotAllowed(service=presented.service, callee=self._config.source)
             return Caller(presented.sha256, roles=frozenset({Role.HUB_SERVICE}), service=presented.service)
@@ -160,6 +166,7 @@ def _presented(pem: bytes, service_issuers: Sequence[x509.Certificate] | None) -
         certificate.fingerprint(hashes.SHA256()),
         _service(certificate, service_issuers),
         certificate.not_valid_after_utc,
+        (certificate.issuer, certificate.serial_number),
     )
 
 

@@ -41,7 +41,7 @@ def open_channel(config: ProcessConfig, target: str) -> grpc.aio.Channel:
     """
     try:
         credentials = grpc.ssl_channel_credentials(
-            root_certificates=config.tls_roots.read_bytes(),
+            root_certificates=(config.tls_server_roots or config.tls_roots).read_bytes(),
             private_key=config.tls_key.read_bytes(),
             certificate_chain=config.tls_certificate.read_bytes(),
         )

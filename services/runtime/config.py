@@ -41,7 +41,10 @@ class ProcessConfig:
     tls_key: Path
     """PEM, PKCS#8."""
     tls_roots: Path
-    """PEM: who may issue certificates of those we call and those that call us."""
+    """PEM: who may issue certificates of those that call us, and, without `tls_server_roots`, of those we call."""
+    tls_server_roots: Path | None = None
+    """PEM: who may issue certificates of the services we call. Give the hub's root where `tls_roots` holds members'
+    too, or whoever issues a member's certificate could stand in for a neighbour."""
     metrics_listen: str
     """`127.0.0.1:PORT` of the Prometheus endpoint; port 0 takes a free one, "" offers none."""
     tls_server_name: str = "localhost"
@@ -76,6 +79,9 @@ class ServiceConfig(ProcessConfig):
     """PEM: the hub's CA, the direct and only issuer of `urn:dabir:service:…` certificates. Not given: every root's word
     is taken for it, which is right only where all roots are the hub's own; so production must give it.
     """
+    crl_folder: Path | None = None
+    """Revocation lists of `tls_service_issuers`, one per file, PEM or DER; read again within `identity_cache_seconds`.
+    A hub service whose certificate is on one is refused; so production must give it."""
     seal_certificate: Path | None = None
     """PEM: the certificate of this service's seal, then its issuers without the root."""
     seal_key: Path | None = None
@@ -124,6 +130,11 @@ class ServiceConfig(ProcessConfig):
             raise StartRefused(
                 "tls_service_issuers is missing: in production give the hub's CA, or whoever issues a member's "
                 "certificate could issue one in a service's name."
+            )
+        if self.environment == "production" and self.crl_folder is None:
+            raise StartRefused(
+                "crl_folder is missing: in production give the folder of the hub CA's revocation lists, or a service's "
+                "stolen certificate would be taken until it expires."
             )
         if (self.seal_certificate is None) != (self.seal_key is None):
             raise StartRefused("seal_certificate and seal_key belong together: give both or neither.")

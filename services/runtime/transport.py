@@ -66,6 +66,8 @@ def _check_pair(key_pem: bytes, chain_pem: bytes, key_path: Path, chain_path: Pa
 def check_certificates(config: ProcessConfig) -> None:
     """Raises StartRefused when a file cannot be read, or when production would run on the development PKI."""
     paths = [config.tls_certificate, config.tls_roots]
+    if config.tls_server_roots is not None:
+        paths.append(config.tls_server_roots)
     if isinstance(config, ServiceConfig):
         paths += [path for path in (config.tls_service_issuers, config.seal_certificate) if path is not None]
     for path in paths:

@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from dabir.documents.v1 import documents_pb2 as pb
 from dabir.documents.v1.documents_pb2_grpc import DocumentServiceStub
 from infra.local.pki import Pair
+from services.runtime.channel import open_channel
 from services.runtime.identity import Role
-from tests.contract.gate.hub import Hub, running
+from tests.contract.gate.hub import Hub, config_of, running
 from tests.contract.harness import DEADLINE_SECONDS, EVERY_ROLE, Identities, channel, refusal, sha256
 from tests.pki import TestAuthority, write_files
 
@@ -125,6 +126,27 @@ async def test_what_a_call_may_do_is_the_certificates_roles(hub: Hub) -> None:
     await stub.GetDocument(REQUEST)
     refused = await refusal(stub.QueryUpload(pb.QueryUploadRequest(document=DOCUMENT)))
     assert (refused.code, refused.reason) == ("PERMISSION_DENIED", "ROLE_MISSING")
+
+
+@pytest.mark.parametrize("trusted", ["server", "caller"])
+async def test_whom_we_call_is_judged_by_roots_of_their_own(hub: Hub, tmp_path: Path, trusted: str) -> None:
+    pair, ours, others = hub.identities.pair("interior"), hub.identities.pki.root, tmp_path / "others.pem"
+    others.write_bytes(TestAuthority().root.public_bytes(Encoding.PEM))
+    config = config_of(
+        hub.identities,
+        tls_certificate=pair.certificate,
+        tls_key=pair.key,
+        tls_roots=others if trusted == "server" else ours,
+        tls_server_roots=ours if trusted == "server" else others,
+        call_timeout_seconds=2.0,
+    )
+    async with open_channel(config, f"localhost:{hub.port}") as opened:
+        call = DocumentServiceStub(opened).GetDocument(REQUEST)
+        if trusted == "server":
+            await call
+        else:
+            assert (await refusal(call)).code == "UNAVAILABLE"
+    assert hub.documents.calls == (1 if trusted == "server" else 0)
 
 
 def _connected(port: int, pair: Pair, root: Path, newest: ssl.TLSVersion) -> ssl.SSLSocket:

@@ -150,7 +150,7 @@ async def test_a_key_of_another_certificate_stops_the_start(identities: Identiti
 
 async def test_production_refuses_the_development_pki(identities: Identities) -> None:
     with pytest.raises(StartRefused, match="development PKI"):
-        await _start(config_of(identities, environment="production"))
+        await _start(config_of(identities, environment="production", crl_folder=identities.pki.crls))
 
 
 async def test_a_grpc_that_would_speak_tls_1_2_stops_the_start(
@@ -174,6 +174,9 @@ def _production(folder: Path, authority: TestAuthority) -> ServiceConfig:
     key, certificate = write_files(authority.issue(purpose="tls", uris=["urn:dabir:service:documents"]), folder, "tls")
     roots = folder / "roots.pem"
     roots.write_bytes(authority.root.public_bytes(Encoding.PEM))
+    crls = folder / "crls"
+    crls.mkdir()
+    (crls / "root.pem").write_bytes(authority.crls()[0].public_bytes(Encoding.PEM))
     return dataclasses.replace(
         config_of(Identities(folder / "unused")),
         environment="production",
@@ -181,6 +184,7 @@ def _production(folder: Path, authority: TestAuthority) -> ServiceConfig:
         tls_key=key,
         tls_roots=roots,
         tls_service_issuers=roots,
+        crl_folder=crls,
     )
 
 

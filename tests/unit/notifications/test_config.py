@@ -40,6 +40,7 @@ def test_by_default_no_private_network_is_reached() -> None:
                 "environment": "production",
                 "outgoing_allowed_networks": ["127.0.0.0/8"],
                 "tls_service_issuers": "hub-ca.pem",
+                "crl_folder": "crls",
             },
             "production has none",
         ),
@@ -53,7 +54,9 @@ def test_by_default_no_private_network_is_reached() -> None:
         (MAIL | {"smtp_security": "ssl"}, "write starttls, tls or none"),
         (MAIL | {"smtp_security": "none", "smtp_username": "dabir", "smtp_password_file": "password"}, "and a login"),
         (
-            MAIL | {"smtp_security": "none", "environment": "production", "tls_service_issuers": "hub-ca.pem"},
+            MAIL
+            | {"smtp_security": "none", "environment": "production", "tls_service_issuers": "hub-ca.pem"}
+            | {"crl_folder": "crls"},
             "production, and a login",
         ),
         (MAIL | {"smtp_username": "dabir"}, "belong together"),

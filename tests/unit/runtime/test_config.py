@@ -53,6 +53,7 @@ def test_a_whole_number_does_for_a_number_and_a_list_for_a_tuple() -> None:
     [
         ({"clock": 1}, "clock is not a setting of this service"),
         ({"environment": "production"}, "tls_service_issuers is missing"),
+        ({"environment": "production", "tls_service_issuers": "hub-ca.pem"}, "crl_folder is missing"),
         ({"clock_seconds": "1"}, "clock_seconds must be a number"),
         ({"clock_seconds": True}, "clock_seconds must be a number"),
         ({"max_concurrent_rpcs": 1.5}, "max_concurrent_rpcs must be a whole number"),
