@@ -38,12 +38,13 @@ def main() -> int:
     except StartRefused as error:
         return _mend("object store", str(error), "mend it and run this again")
     try:
-        return _try_all(Store(minio, config.s3_bucket), config.s3_endpoint)
+        return try_all(Store(minio, config.s3_bucket), config.s3_endpoint)
     except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
         return _mend("object store", _words(error), f"see that {config.s3_endpoint} runs and has this key and bucket")
 
 
-def _try_all(store: Store, endpoint: str) -> int:
+def try_all(store: Store, endpoint: str) -> int:
+    """Makes every check and says what each gave; 1 if the store lacks what Dabir relies on."""
     beside = locking_bucket_name(store.bucket)
     print(
         f"Trying the bucket {store.bucket} at {endpoint}. Some objects under {PREFIX} cannot be removed before "

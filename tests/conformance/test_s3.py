@@ -10,6 +10,7 @@ from functools import partial
 
 import pytest
 
+from infra.conformance.__main__ import try_all
 from infra.conformance.s3 import CHECKS, Check
 from infra.conformance.store import NotConforming, Store, Version, refusal
 from infra.local import child, s3
@@ -54,6 +55,15 @@ def test_a_store_that_sets_no_locks_does_not_conform(s3_server: S3Server, check:
     with pytest.raises(NotConforming):
         check.run(store)
     assert store.clear() == []
+
+
+def test_a_store_that_sets_no_locks_is_told_to_be_mended(
+    s3_server: S3Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert try_all(Forgetful(s3_server.client(), s3_server.bucket), s3_server.endpoint) == 1
+    said = capsys.readouterr().out
+    for check in LOCKS:
+        assert f"MEND object store     not so that {check.says}: " in said
 
 
 def test_a_bucket_that_keeps_no_versions_does_not_conform(s3_server: S3Server) -> None:
