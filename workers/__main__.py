@@ -3,22 +3,18 @@
 import asyncio
 import os
 import sys
-import time
 from typing import NoReturn
 
-from temporalio.client import Client
-from temporalio.service import RPCError
-
 from services.runtime.channel import open_channel
-from services.runtime.config import StartRefused
 from services.runtime.logs import log
 from services.runtime.metrics import Metrics, endpoint
 from services.runtime.process import run, stop_signal
 from services.runtime.transport import check_certificates
 from workers.activities import Activities
 from workers.config import WorkerConfig
-from workers.converter import DATA_CONVERTER
+from workers.connection import connect
 from workers.follow import Follower
+from workers.links import LinkReconciler
 from workers.reconcile import Reconciler
 from workers.worker import letter_worker
 
@@ -41,6 +37,7 @@ async def main(config: WorkerConfig) -> None:
         tasks = [
             asyncio.create_task(Follower(config, temporal, evidence, intake).run()),
             asyncio.create_task(Reconciler(config, temporal, intake).run()),
+            asyncio.create_task(LinkReconciler(config, temporal, notifications).run()),
         ]
         working = asyncio.create_task(worker.run())
         with endpoint(config, Metrics()) as metrics_port:
@@ -61,26 +58,6 @@ async def main(config: WorkerConfig) -> None:
             if not task.cancelled():
                 task.result()
     log.info("stopped")
-
-
-async def connect(config: WorkerConfig) -> Client:
-    """Temporal with our namespace in it. Raises StartRefused when it is not there in time."""
-    deadline = time.monotonic() + config.temporal_connect_seconds
-    while True:
-        try:
-            temporal = await Client.connect(
-                config.temporal_target, namespace=config.temporal_namespace, data_converter=DATA_CONVERTER
-            )
-            await temporal.count_workflows("")
-        except (RPCError, RuntimeError) as error:  # RuntimeError: no connection
-            if time.monotonic() > deadline:
-                raise StartRefused(
-                    f"Temporal at {config.temporal_target} does not answer with the namespace "
-                    f"{config.temporal_namespace}: start it, or make the namespace (`make up` does both)."
-                ) from error
-            await asyncio.sleep(0.2)
-        else:
-            return temporal
 
 
 def leave(status: int) -> NoReturn:

@@ -1,6 +1,7 @@
 """Settings of the workers."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from services.runtime.config import ProcessConfig, StartRefused
 
@@ -15,9 +16,19 @@ class WorkerConfig(ProcessConfig):
     documents_target: str
     notifications_target: str
     evidence_target: str
+    temporal_tls: bool = False
+    """Whether Temporal's frontend speaks TLS; production must say true."""
+    temporal_tls_roots: Path | None = None
+    """PEM: who may issue the frontend's certificate; the system's where not given."""
+    temporal_tls_server_name: str = ""
+    """The DNS name that the frontend's certificate must carry; the host of `temporal_target` where not given."""
+    temporal_tls_certificate: Path | None = None
+    """PEM: our certificate for Temporal, then its issuers without the root."""
+    temporal_tls_key: Path | None = None
+    """PEM, PKCS#8."""
     temporal_namespace: str = "dabir"
     task_queue: str = "letters"
-    """Of the workflow `LetterWorkflow` and its activities."""
+    """Of the workflows and their activities."""
     temporal_connect_seconds: float = 30.0
     """How long a worker waits at its start for Temporal and its namespace."""
     stop_grace_seconds: float = 10.0
@@ -39,7 +50,8 @@ class WorkerConfig(ProcessConfig):
     """Letters of a batch that are told at the same time."""
 
     reconcile_seconds: float = 20.0
-    """How often open letters are compared with open runs; at most 30, so that a letter goes on within 60."""
+    """How often open letters, and links that are down, are compared with open runs; at most 30, so that each goes on
+    within 60."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -47,3 +59,11 @@ class WorkerConfig(ProcessConfig):
         for name, most in limits.items():
             if not 0 < getattr(self, name) <= most:
                 raise StartRefused(f"{name} must be more than 0 and at most {most}.")
+        if self.environment == "production" and not self.temporal_tls:
+            raise StartRefused("temporal_tls is false: in production Temporal is reached over TLS only.")
+        if (self.temporal_tls_certificate is None) != (self.temporal_tls_key is None):
+            raise StartRefused("temporal_tls_certificate and temporal_tls_key belong together: give both or neither.")
+        if not self.temporal_tls and (
+            self.temporal_tls_roots or self.temporal_tls_server_name or self.temporal_tls_certificate
+        ):
+            raise StartRefused("temporal_tls is false, and settings of it are given: say temporal_tls = true.")

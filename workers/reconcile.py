@@ -4,7 +4,7 @@ That is a crash between two lines of ours, an operator who terminated a run, or 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import grpc.aio
 from temporalio.client import Client
@@ -33,15 +33,7 @@ class Reconciler:
 
     async def run(self) -> None:
         """Reconciles until it is cancelled."""
-        while True:
-            logs.begin("reconcile")
-            try:
-                started = await self.reconcile()
-                if started:
-                    log.warning("letters_restarted", count=started)
-            except (grpc.aio.AioRpcError, RPCError) as error:
-                log.warning("reconcile_waits", reason=reason(error))
-            await asyncio.sleep(self._config.reconcile_seconds)
+        await again_and_again(self.reconcile, self._config.reconcile_seconds, "letters_restarted")
 
     async def reconcile(self) -> int:
         """Starts every open letter without an open run; returns how many. Raises AioRpcError, RPCError in an outage."""
@@ -76,3 +68,16 @@ class Reconciler:
             log.error("letter_not_restarted", letter=letter, reason=reason(error))
             return 0
         return 1
+
+
+async def again_and_again(reconcile: Callable[[], Awaitable[int]], every_seconds: float, what: str) -> None:
+    """Reconciles until it is cancelled; an outage is waited for. `what` is logged with how many were started."""
+    while True:
+        logs.begin("reconcile")
+        try:
+            started = await reconcile()
+            if started:
+                log.warning(what, count=started)
+        except (grpc.aio.AioRpcError, RPCError) as error:
+            log.warning("reconcile_waits", reason=reason(error))
+        await asyncio.sleep(every_seconds)

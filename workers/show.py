@@ -31,6 +31,8 @@ RECIPIENTS_SHOWN = 20
 ROWS_SHOWN = 20
 """Of each table of the details."""
 
+RETRY_LINE = '- update `RetryNow` `{"operator": "…", "reason": "…"}`: tries what waits at once'
+
 _STAGE_TITLES = {
     "REGISTERED": "Registered, not yet in every mailbox",
     "AWAITING_ACCEPTANCE": "In the mailbox, awaiting acceptance",
@@ -94,15 +96,20 @@ def waiting_on(plan: LetterPlan, deliveries: Sequence[DeliveryPlan], waiting: Se
 
 def attention(plan: LetterPlan, deliveries: Sequence[DeliveryPlan], waiting: Sequence[Waiting], *, urgent: bool) -> str:
     """What an operator should look at first: the gravest of what is the case."""
-    troubles = {step.trouble for step in waiting}
-    for trouble in (Trouble.NEEDS_ATTENTION, Trouble.RETRYING):
-        if trouble in troubles:
-            return trouble.value
+    if trouble := gravest(waiting):
+        return trouble
     if plan.state == LETTER_STATE_CLOSED:
         return "NONE"
     if urgent:
         return "URGENT_UNACKED"
     return "LATE" if any(rules.is_late(delivery) for delivery in deliveries) else "NONE"
+
+
+def gravest(waiting: Sequence[Waiting]) -> str:
+    """The worst of why steps wait; "" when none does."""
+    troubles = {step.trouble for step in waiting}
+    found = (trouble for trouble in (Trouble.NEEDS_ATTENTION, Trouble.RETRYING) if trouble in troubles)
+    return next(found, "")
 
 
 def summary(plan: LetterPlan) -> str:
@@ -119,22 +126,23 @@ def details(
     closed = plan.state == LETTER_STATE_CLOSED
     expected = [] if closed else [delivery for delivery in deliveries if rules.is_asked_for_more(delivery)]
     lines = [f"### {_STAGE_TITLES[stage(plan, deliveries)]}", f"`{plan.letter}` · {plan.registry_number or '—'}", ""]
-    lines += _trouble_lines(waiting)
+    lines += trouble_lines(waiting)
     lines += _expected_lines(expected, len(deliveries))
     if closed and waiting:
         lines += ["The letter is closed; this run ends when whoever is named above has been told.", ""]
     if plan.HasField("close_at") and not closed:
-        lines += [f"If nothing more happens, it closes as unclaimed at {_time(rules.instant(plan.close_at))}.", ""]
+        lines += [f"If nothing more happens, it closes as unclaimed at {time(rules.instant(plan.close_at))}.", ""]
     lines += [f"- {note}" for note in notes]
     return "\n".join(
         [*lines, "", "**What you can do now**", *_action_lines(expected, waiting), "", _end_line(closed, waiting)]
     )
 
 
-def _trouble_lines(waiting: Sequence[Waiting]) -> list[str]:
+def trouble_lines(waiting: Sequence[Waiting]) -> list[str]:
+    """The steps that wait, and why."""
     lines = []
     for step in waiting[:ROWS_SHOWN]:
-        since = f"since {_time(step.since)}"
+        since = f"since {time(step.since)}"
         if step.trouble == Trouble.NEEDS_ATTENTION:
             lines.append(
                 f"**Needs you**: {step.summary} was refused: {step.reason}, {since}. Put that right, then `RetryNow`."
@@ -162,19 +170,19 @@ def _row(delivery: DeliveryPlan) -> str:
     times, due = delivery.times, rules.next_due(delivery)
     began = rules.instant(times.available_at if rules.awaits_acceptance(delivery) else times.decided_at)
     then = "then stated as late" if not rules.is_late(delivery) else "late, and still open"
-    clock = "no due: it stays open" if due is None else f"due {_time(due)}, {then}"
+    clock = "no due: it stays open" if due is None else f"due {time(due)}, {then}"
     if delivery.recall_asked:
-        recalled = _time(rules.instant(delivery.recalled_at))
+        recalled = time(rules.instant(delivery.recalled_at))
         clock = f"recalled {recalled}: its recipient grants or refuses that, or does neither; {clock}"
     number = delivery.delivery.rpartition("/")[2]
     state = _name(DeliveryState.Name(delivery.state), "DELIVERY_STATE_")
-    return f"- delivery {number}, `{delivery.recipient_body}`, stands at {state} since {_time(began)}; {clock}"
+    return f"- delivery {number}, `{delivery.recipient_body}`, stands at {state} since {time(began)}; {clock}"
 
 
 def _action_lines(expected: Sequence[DeliveryPlan], waiting: Sequence[Waiting]) -> list[str]:
     lines = []
     if waiting:
-        lines.append('- update `RetryNow` `{"operator": "…", "reason": "…"}`: tries what waits at once')
+        lines.append(RETRY_LINE)
     if expected:
         example = expected[0].delivery
         lines.append(
@@ -194,7 +202,8 @@ def _end_line(closed: bool, waiting: Sequence[Waiting]) -> str:
     return "Terminating or cancelling does not end a letter: it is started again within a minute."
 
 
-def _time(at: datetime | None) -> str:
+def time(at: datetime | None) -> str:
+    """As details write it."""
     return "—" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 

@@ -9,7 +9,9 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from workers.activities import Activities
 from workers.config import WorkerConfig
 from workers.letter import LetterWorkflow
+from workers.link import LinkWorkflow
 
+WORKFLOWS = [LetterWorkflow, LinkWorkflow]
 # Our own modules hold no state and read no clock (`workflow.now()` is handed to them): loading them anew for every
 # letter would cost more than the letter.
 WORKFLOW_RUNNER = SandboxedWorkflowRunner(
@@ -18,17 +20,19 @@ WORKFLOW_RUNNER = SandboxedWorkflowRunner(
 
 
 def letter_worker(config: WorkerConfig, client: Client, activities: Activities) -> Worker:
-    """A worker on the letters' task queue; `async with` runs it, and drains it at the end."""
+    """A worker on the task queue of letters and links; `async with` runs it, and drains it at the end."""
     return Worker(
         client,
         task_queue=config.task_queue,
-        workflows=[LetterWorkflow],
+        workflows=WORKFLOWS,
         activities=[
             activities.get_letter_plan,
             activities.set_retention,
             activities.consign_deliveries,
             activities.apply_recall,
             activities.notify,
+            activities.pause_link,
+            activities.resume_link,
             activities.flag_late,
             activities.close_letter,
             activities.record_operator_action,

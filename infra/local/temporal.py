@@ -43,6 +43,8 @@ SEARCH_ATTRIBUTES = {
     "DabirRegistryNumber": KEYWORD,
     "DabirDefinition": KEYWORD,
     "DabirAttention": KEYWORD,
+    "DabirSince": IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
+    "DabirWaitingCount": IndexedValueType.INDEXED_VALUE_TYPE_INT,
 }
 
 

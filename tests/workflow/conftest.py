@@ -21,6 +21,7 @@ from workers.activities import Activities
 from workers.config import WorkerConfig
 from workers.converter import DATA_CONVERTER
 from workers.follow import Follower
+from workers.links import LinkReconciler
 from workers.reconcile import Reconciler
 from workers.start import workflow_id
 from workers.worker import letter_worker
@@ -72,6 +73,7 @@ class Line:
     def __init__(self, hub: SmallHub, temporal: Client, config: WorkerConfig) -> None:
         self.hub, self.temporal, self.config = hub, temporal, config
         self.reconciler = Reconciler(config, temporal, hub.channel)
+        self.links = LinkReconciler(config, temporal, hub.channel)
 
     def follower(self) -> Follower:
         return Follower(self.config, self.temporal, self.hub.channel, self.hub.channel)

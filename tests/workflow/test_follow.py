@@ -165,5 +165,8 @@ def test_the_names_stand_once() -> None:
     """Outside of the messages no workflow, signal or update is named."""
     for path in Path("workers").glob("*.py"):
         text = path.read_text(encoding="utf-8")
-        for name in ("LetterWorkflow", "FactStated", "RetryNow", "ResendNotification"):
+        for name in (
+            *("LetterWorkflow", "FactStated", "RetryNow", "ResendNotification"),
+            *("LinkWorkflow", "LinkSeen", "Pause", "Resume"),
+        ):
             assert f'name="{name}"' not in text, path
