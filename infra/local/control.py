@@ -86,8 +86,9 @@ def up(directory: Path, replicas: int, report: Say = say, only: Collection[str] 
     `only`: these processes and what they need; a stack that runs already is left as it is. Raises StackError with the
     process that does not come up and its last words.
     """
-    if is_running(directory):
-        return _wait_until_up(directory, None, report)
+    while is_running(directory):
+        with contextlib.suppress(_EndedError):
+            return _wait_until_up(directory, None, report)
     temporal_server.program(report)  # here, where its minutes are seen
     supervisor = _start(directory, replicas, only)
     try:
@@ -125,12 +126,19 @@ def go_into_background(directory: Path) -> None:
     os.close(log)
 
 
+class _EndedError(Exception):
+    """The stack that held the lock was ending: a killed supervisor's last threads keep it for a moment."""
+
+
 def _wait_until_up(directory: Path, supervisor: int | None, report: Say) -> Stack:
+    """`supervisor`: its process id, or None if it is somebody else's; then _EndedError is raised if there is none."""
     deadline, seen = time.monotonic() + UP_TIMEOUT_SECONDS, set[str]()
     while True:
         if supervisor is not None and child.start_time(supervisor) is None:
             raise StackError(f"The supervisor ended:\n{last_lines(directory, 'supervisor')}")
         processes = status(directory)
+        if supervisor is None and not processes and not is_running(directory):
+            raise _EndedError
         for name in sorted(name for name, process in processes.items() if process["state"] == "up"):
             if name not in seen:
                 seen.add(name)

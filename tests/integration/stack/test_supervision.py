@@ -2,8 +2,10 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
@@ -229,6 +231,27 @@ def test_a_stack_that_runs_is_not_started_twice(parts: Stack) -> None:
     pid = control.supervisor_pid(parts.directory)
     control.up(parts.directory, 1, quiet, PARTS)
     assert control.supervisor_pid(parts.directory) == pid
+
+
+def test_a_stack_that_was_ending_is_started_anew(
+    stack_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A killed supervisor's last threads hold its lock when nothing else of it is left."""
+    directory, asked, looked = stack_folder("ending") / "state", control.is_running, threading.Event()
+
+    def is_running(stack: Path) -> bool:
+        found = asked(stack)
+        looked.set()
+        return found
+
+    monkeypatch.setattr(control, "is_running", is_running)
+    with ThreadPoolExecutor(1) as pool:
+        with child.hold(directory / "lock"):
+            coming = pool.submit(control.up, directory, 1, quiet, ("temporal",))
+            assert looked.wait(RESTART_SECONDS)
+        coming.result()
+    assert control.status(directory)["temporal"]["state"] == "up"
+    control.clean(directory, quiet)
 
 
 @pytest.mark.parametrize(("ports", "said"), [("http", "write the first of 64"), ("80", "1024"), ("65530", "1024")])
