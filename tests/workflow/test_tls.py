@@ -91,7 +91,7 @@ WRONG: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("wrong", WRONG)
 async def test_nothing_else_does(over_tls: WorkerConfig, tmp_path: Path, wrong: str) -> None:
-    changed = {
+    changed: dict[str, Any] = {
         key: tmp_path / value if isinstance(value, str) and value.endswith(".pem") else value
         for key, value in WRONG[wrong].items()
     }
