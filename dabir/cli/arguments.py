@@ -90,6 +90,13 @@ def _instant(text: str) -> datetime:
     return instant.astimezone(UTC).replace(microsecond=0)
 
 
+def _indexes(text: str) -> tuple[int, ...]:
+    places = persian.latin_digits(text).split(",")
+    if not all(place.isascii() and place.isdigit() and 1 <= int(place) <= 100 for place in places):
+        raise ValueError(f"{text!r} names no documents: write their places, 1 or 1,3")
+    return tuple(sorted({int(place) for place in places}))
+
+
 LETTER = Written("letter", _letter)
 """`letters/{uuid}`, or the uuid alone."""
 DELIVERY = Written("delivery", _delivery)
@@ -103,3 +110,5 @@ DAY = Written("day", _day)
 """A day of the Jalali or Gregorian calendar; comes out Gregorian, `YYYY-MM-DD`."""
 INSTANT = Written("instant", _instant)
 """ISO 8601 with a zone, or so long from now: `+90s`, `+30m`, `+2h`, `+10d`."""
+INDEXES = Written("indexes", _indexes)
+"""Places of documents, 1-based: `1,3`; ascending, each once."""

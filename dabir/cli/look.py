@@ -61,6 +61,7 @@ def register(group: click.Group) -> None:
             **about,
             "statements": [shapes.statement(one) for one in life.statements],
             "receipts": [shapes.receipt(one) for one in life.receipts],
+            "recalls": [shapes.recall(one) for one in life.recalls],
             "gaps": [{"chain": gap.chain, "sequence": gap.sequence, "what": gap.what} for gap in life.gaps],
         }
         session.answer(found, lambda: _show_life(session, life, offices))
@@ -94,6 +95,8 @@ def _show_life(session: Session, life: Life, offices: dict[str, str]) -> None:
             proven.name,
         )
     session.out.print(table)
+    for recall in life.recalls:
+        session.line("recall", recall.recall.reason)
     if life.gaps:
         for gap in life.gaps:
             session.err.print(f"{gap.chain} {gap.sequence}: {gap.what}", style="bold red")
@@ -106,8 +109,10 @@ def _show_life(session: Session, life: Life, offices: dict[str, str]) -> None:
 
 
 def what_happened(session: Session, proven: Proven) -> str:
-    """A statement in words, with its number or reason."""
+    """A statement in words, with its number, its reader or its reason."""
     said = session.word(words.EVENTS[proven.event])
     if proven.event in (Event.SUBMISSION_ACCEPTANCE, Event.AVAILABLE):
         return f"{said} {session.number(proven.says.number.text)}"
+    if proven.event is Event.CONTENT_ACCESS_TRACKING:
+        return f"{said} ({proven.says.operator})"
     return f"{said} ({session.reason(proven.says.reason)})" if proven.says.reason else said

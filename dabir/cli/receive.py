@@ -1,4 +1,4 @@
-"""`dabir inbox`, `accept`, `refuse` and `save`."""
+"""`dabir inbox`, `accept`, `refuse`, `save`, `read`, `return` and `answer-recall`."""
 
 from collections.abc import Callable
 from itertools import islice
@@ -9,19 +9,25 @@ import click
 
 from dabir.cli import shapes, words
 from dabir.cli.arguments import DAY, DELIVERY, OFFICE
-from dabir.cli.session import REFUSED, Session, command
+from dabir.cli.session import HELD, REFUSED, Session, command
 from dabir.client import ReceiptDetails
+from dabir.client.opening import Held
 from dabir.client.receiving import Decided
+from dabir.client.saving import saved_name
+from dabir.common.v1.receipt_pb2 import VERDICT_RECALL_GRANTED, VERDICT_RECALL_REFUSED
 from dabir.formats.manifest import parse_manifest
-from dabir.formats.receipt import REFUSAL_REASONS
+from dabir.formats.receipt import REFUSAL_REASONS, RETURN_REASONS
 from dabir.intake.v1.letter_pb2 import (
     DELIVERY_STATE_ACCEPTED,
     DELIVERY_STATE_ANSWERED,
     DELIVERY_STATE_REFUSED,
+    DELIVERY_STATE_RETURNED,
     DELIVERY_STATE_UNSPECIFIED,
+    Envelope,
 )
 
 _REFUSALS = {words.REASONS[reason][1]: reason for reason in sorted(REFUSAL_REASONS)}
+_RETURNS = {words.REASONS[reason][1]: reason for reason in sorted(RETURN_REASONS)}
 
 
 def _receipt_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -56,7 +62,7 @@ def register(group: click.Group) -> None:
                 envelope.sender_office,
                 session.day_and_time(envelope.times.available_at),
                 session.word(words.PRIORITIES[envelope.priority]),
-                session.word(words.DELIVERY_STATES[envelope.state]),
+                _state(session, envelope),
                 session.day_and_time(envelope.times.acceptance_due),
             )
         session.answer({"deliveries": [shapes.envelope(one) for one in found]}, lambda: session.out.print(table))
@@ -65,9 +71,14 @@ def register(group: click.Group) -> None:
     @click.argument("delivery", type=DELIVERY)
     @_receipt_options
     def accept(session: Session, delivery: str, **given: str) -> int | None:
-        """Sign for a DELIVERY: it is taken in, and its content opens. It never means agreement."""
+        """Sign for a DELIVERY: it is taken in, and its content opens. It never means agreement.
+
+        Exit code 6: it is taken in, and held: it changes a letter (an unfreeze order its freeze order) that was not.
+        """
         decided = session.client.accept(delivery, ReceiptDetails(**given))
-        return _decided(session, decided, (DELIVERY_STATE_ACCEPTED, DELIVERY_STATE_ANSWERED))
+        taken_in = decided.delivery.envelope.state in (DELIVERY_STATE_ACCEPTED, DELIVERY_STATE_ANSWERED)
+        code = _decided(session, decided, as_wanted=taken_in)
+        return HELD if code is None and decided.opened and decided.opened.held else code
 
     @command(group)
     @click.argument("delivery", type=DELIVERY)
@@ -76,7 +87,42 @@ def register(group: click.Group) -> None:
     def refuse(session: Session, delivery: str, reason: str, **given: str) -> int | None:
         """Refuse a DELIVERY, unread, with a signed receipt."""
         decided = session.client.refuse(delivery, _REFUSALS[reason], ReceiptDetails(**given))
-        return _decided(session, decided, (DELIVERY_STATE_REFUSED,))
+        return _decided(session, decided, as_wanted=decided.delivery.envelope.state == DELIVERY_STATE_REFUSED)
+
+    @command(group, "return")
+    @click.argument("delivery", type=DELIVERY)
+    @click.option("--reason", type=click.Choice(list(_RETURNS)), required=True, help="Why.")
+    @_receipt_options
+    def send_back(session: Session, delivery: str, reason: str, **given: str) -> int | None:
+        """Send an accepted DELIVERY back (عودت), with a signed receipt that names what was saved of it."""
+        decided = session.client.return_delivery(delivery, _RETURNS[reason], ReceiptDetails(**given))
+        return _decided(session, decided, as_wanted=decided.delivery.envelope.state == DELIVERY_STATE_RETURNED)
+
+    @command(group)
+    @click.argument("delivery", type=DELIVERY)
+    @click.option("--grant/--refuse", default=None, help="Give the letter back, or keep it.")
+    @_receipt_options
+    def answer_recall(session: Session, delivery: str, grant: bool | None, **given: str) -> int | None:
+        """Grant or refuse, with a signed receipt, that an accepted DELIVERY is recalled. The first answer stands."""
+        if grant is None:
+            raise click.UsageError("Say --grant or --refuse.")
+        decided = session.client.answer_recall(delivery, grant=grant, details=ReceiptDetails(**given))
+        wanted = VERDICT_RECALL_GRANTED if grant else VERDICT_RECALL_REFUSED
+        return _decided(session, decided, as_wanted=decided.delivery.envelope.recall.verdict == wanted)
+
+    @command(group)
+    @click.argument("delivery", type=DELIVERY)
+    @click.option("--position", required=True, help="Who read it, by position.")
+    def read(session: Session, delivery: str, position: str) -> None:
+        """Say that a person read an accepted DELIVERY (رؤیت). Its sender sees it, on the hub's word."""
+        stated = session.client.mark_read(delivery, position)
+
+        def show() -> None:
+            session.line("event", f"{session.word(words.EVENTS[stated.event])} ({position})", style="bold")
+            session.line("date", session.day_and_time(stated.took_effect_at))
+            session.line("statement", stated.name)
+
+        session.answer({"delivery": delivery, "statement": shapes.statement(stated)}, show)
 
     @command(group)
     @click.argument("delivery", type=DELIVERY)
@@ -88,36 +134,63 @@ def register(group: click.Group) -> None:
         show_default=True,
         help="The folder; it is made.",
     )
-    def save(session: Session, delivery: str, folder: Path) -> None:
+    @click.option("--although-held", is_flag=True, help="Also while a letter that it changes was not taken in.")
+    def save(session: Session, delivery: str, folder: Path, although_held: bool) -> None:
         """Save the documents of an accepted DELIVERY. What proves them is saved too. Goes on where it stopped."""
         content = session.client.delivery(delivery).content
         listed = parse_manifest(content.manifest).documents if content.manifest else []
         with session.progress({document.index: document.file_name for document in listed}) as progress:
-            opened = session.client.save(delivery, folder, progress)
-        saved = [
-            str(folder / f"{document.index}-{document.file_name}")
-            for document in opened.manifest.manifest.documents
-            if document.index in {granted.index for granted in opened.documents}
-        ]
-        session.answer({"delivery": delivery, "files": saved}, lambda: session.out.print("\n".join(saved)))
+            opened = session.client.save(delivery, folder, progress, although_held=although_held)
+        granted = {document.index for document in opened.documents}
+        saved = [document for document in opened.manifest.manifest.documents if document.index in granted]
+        files = [str(folder / saved_name(document)) for document in saved]
+        renamed = [one for one in saved if saved_name(one) != f"{one.index}-{one.file_name}"]
+        found = {
+            "delivery": delivery,
+            "files": files,
+            "renamed": [{"file_name": one.file_name, "saved_as": saved_name(one)} for one in renamed],
+        }
+
+        def show() -> None:
+            session.out.print("\n".join(files))
+            for one in renamed:
+                said = session.word(words.RENAMED).format(index=session.count(one.index))
+                session.err.print(f"{said}: {saved_name(one)}", style="yellow")
+
+        session.answer(found, show)
 
 
-def _decided(session: Session, decided: Decided, wanted: tuple[int, ...]) -> int | None:
+def _state(session: Session, envelope: Envelope) -> str:
+    """The state in words, and that its sender wants it back, while nobody answered that."""
+    state = session.word(words.DELIVERY_STATES[envelope.state])
+    asked = envelope.state == DELIVERY_STATE_ACCEPTED and envelope.HasField("recall") and not envelope.recall.verdict
+    return f"{state} ({session.word(words.RECALL_ASKED)})" if asked else state
+
+
+def _held(session: Session, held: Held) -> str:
+    """What must be taken in first, in words."""
+    said = session.word(words.HELD if held.delivery else words.HELD_NOT_COME)
+    return said.format(kind=session.word(words.RELATIONS[held.kind]), letter=held.delivery or held.letter)
+
+
+def _decided(session: Session, decided: Decided, *, as_wanted: bool) -> int | None:
     """Shows what became of a delivery; exit code 1 if it was decided otherwise before."""
     envelope = decided.delivery.envelope
     manifest = decided.opened.manifest.manifest if decided.opened else None
+    held = decided.opened.held if decided.opened else ()
     file_names = [document.file_name for document in manifest.documents] if manifest else []
     found = {
-        "ok": envelope.state in wanted,
+        "ok": as_wanted,
         "delivery": shapes.envelope(envelope),
         "decided_now": decided.by_us,
         "subject": manifest.subject if manifest else None,
         "documents": file_names,
+        "held": [shapes.held(one) for one in held],
         "statement": shapes.statement(decided.statement),
     }
 
     def show() -> None:
-        state = session.word(words.DELIVERY_STATES[envelope.state])
+        state = _state(session, envelope)
         before = "" if decided.by_us else f" ({session.word(words.DECIDED_BEFORE)})"
         session.line("state", f"{state}{before}", style="bold")
         if decided.statement.says.reason:
@@ -127,8 +200,10 @@ def _decided(session: Session, decided: Decided, wanted: tuple[int, ...]) -> int
             session.line("subject", manifest.subject)
             session.line("documents", "، ".join(file_names))
         session.line("statement", decided.statement.name)
-        if not found["ok"]:
+        for one in held:
+            session.err.print(_held(session, one), style="bold yellow")
+        if not as_wanted:
             session.out.print(session.word(words.CHANGED_NOTHING))
 
     session.answer(found, show)
-    return None if found["ok"] else REFUSED
+    return None if as_wanted else REFUSED

@@ -2,7 +2,8 @@
 
 Exit codes: 0 done · 1 the hub says no, or it was decided otherwise before · 2 asked wrongly, or the profile or a file
 cannot be used · 3 no answer: nothing is lost, run it again (a letter with `dabir send --resume`) · 4 something that
-came from the hub does not verify: keep it, report it · 5 an alarm: a book or chain that the hub shows us does not hold.
+came from the hub does not verify: keep it, report it · 5 an alarm: a book or chain that the hub shows us does not hold
+· 6 held: taken in, but a letter that it changes was not, so it is not to be acted on yet.
 """
 
 import functools
@@ -25,6 +26,7 @@ from dabir.client import (
     AlarmError,
     Client,
     ClientError,
+    HeldError,
     InputError,
     RefusedError,
     UnavailableError,
@@ -38,7 +40,7 @@ from dabir.formats.strict_json import FormatError
 
 _WIDTH = 500
 
-OK, REFUSED, USAGE, UNAVAILABLE, UNPROVEN, ALARM = range(6)
+OK, REFUSED, USAGE, UNAVAILABLE, UNPROVEN, ALARM, HELD = range(7)
 
 
 class Session:
@@ -97,6 +99,7 @@ class Session:
     def reason(self, stated: str) -> str:
         """Why, in words, where what is stated is a reason of a receipt."""
         known = {receipt_pb2.ReturnReason.Name(reason): pair for reason, pair in words.REASONS.items()}
+        known |= {receipt_pb2.Verdict.Name(verdict): pair for verdict, pair in words.VERDICTS.items()}
         return self.word(known[stated]) if stated in known else stated
 
     def table(self, *keys: str) -> Table:
@@ -216,8 +219,9 @@ def _failed(session: Session, error: ClientError | FormatError) -> int:
     """Says what is wrong and what to do, and returns the exit code."""
     if isinstance(error, AlarmError):
         session.err.print(session.word(words.ALARM), style="bold red reverse", end=" ")
+    message = words.in_persian(str(error))
     session.err.print(error.reason, style="bold red", end=" ")
-    session.err.print(str(error))
+    session.err.print(message)
     hint = words.HINTS.get(error.reason)
     violations = error.violations if isinstance(error, RefusedError) else ()
     for field, sentence in violations:
@@ -231,6 +235,9 @@ def _failed(session: Session, error: ClientError | FormatError) -> int:
         case AlarmError():
             code = ALARM
             hint = words.ALARM_KEPT
+        case HeldError():
+            code = HELD
+            hint = words.HELD_SAVE
         case RefusedError():
             code = REFUSED
         case _:
@@ -238,7 +245,7 @@ def _failed(session: Session, error: ClientError | FormatError) -> int:
     if hint is not None:
         session.err.print(session.word(hint))
     if session.as_json:
-        _print_failure(code, error.reason, str(error), violations)
+        _print_failure(code, error.reason, message, violations)
     return code
 
 

@@ -7,6 +7,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from dabir.cli import words
 from dabir.client.life import StatedReceipt
+from dabir.client.opening import Held
+from dabir.client.recalling import StatedRecall
 from dabir.client.trust import Proven
 from dabir.common.v1 import receipt_pb2
 from dabir.intake.v1 import letter_pb2
@@ -39,9 +41,7 @@ def sent_delivery(given: letter_pb2.SentDelivery) -> dict[str, Any]:
         "name": given.name,
         "recipient_office": given.recipient_office,
         "state": words.DELIVERY_STATES[given.state][1],
-        "reason": words.REASONS[given.reason][1] if given.reason else None,
-        "answer": given.answer or None,
-        **_times(given.times),
+        **_course(given),
     }
 
 
@@ -57,6 +57,25 @@ def envelope(given: letter_pb2.Envelope) -> dict[str, Any]:
         "state": words.DELIVERY_STATES[given.state][1],
         "priority": words.PRIORITIES[given.priority][1],
         "classification": words.CLASSIFICATIONS[given.classification][1],
+        **_course(given),
+    }
+
+
+def _course(given: letter_pb2.SentDelivery | letter_pb2.Envelope) -> dict[str, Any]:
+    """What happened to a delivery."""
+    reading, recall = given.first_reading, given.recall
+    read = {"position": reading.position, "read_at": instant(reading.read_at)}
+    asked = {
+        "sha256": recall.sha256.hex(),
+        "asked_at": instant(recall.asked_at),
+        "verdict": words.VERDICTS[recall.verdict][1] if recall.verdict else None,
+        "answered_at": instant(recall.answered_at),
+    }
+    return {
+        "reason": words.REASONS[given.reason][1] if given.reason else None,
+        "answer": given.answer or None,
+        "read": read if given.HasField("first_reading") else None,
+        "recall": asked if given.HasField("recall") else None,
         **_times(given.times),
     }
 
@@ -66,6 +85,9 @@ def _times(given: letter_pb2.DeliveryTimes) -> dict[str, Any]:
         "available_at": instant(given.available_at),
         "decided_at": instant(given.decided_at),
         "answered_at": instant(given.answered_at),
+        "returned_at": instant(given.returned_at),
+        "withdrawn_at": instant(given.withdrawn_at),
+        "return_until": instant(given.return_until),
         "acceptance_due": instant(given.acceptance_due),
         "answer_due": instant(given.answer_due),
         "late_acceptance": given.late_acceptance,
@@ -83,6 +105,7 @@ def statement(given: Proven) -> dict[str, Any]:
         "took_effect_at": given.took_effect_at.isoformat().replace("+00:00", "Z"),
         "number": given.says.number.text or None,
         "reason": given.says.reason or None,
+        "operator": given.says.operator or None,
         "sha256": given.digest.hex(),
     }
 
@@ -95,3 +118,17 @@ def receipt(given: StatedReceipt) -> dict[str, Any]:
         "sha256": given.receipt.sha256.hex(),
         "statement": given.statement.name,
     }
+
+
+def recall(given: StatedRecall) -> dict[str, Any]:
+    return {
+        "letter": given.recall.letter,
+        "deliveries": list(given.recall.deliveries),
+        "reason": given.recall.reason,
+        "sha256": given.sha256.hex(),
+        "statement": given.statement.name,
+    }
+
+
+def held(given: Held) -> dict[str, Any]:
+    return {"kind": words.RELATIONS[given.kind][1], "letter": given.letter, "delivery": given.delivery or None}

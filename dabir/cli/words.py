@@ -1,5 +1,6 @@
 """What is said to people, in Persian and in English, in the words of the design (docs and protos use the same)."""
 
+import re
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -68,6 +69,27 @@ REASONS = {
     receipt_pb2.RETURN_REASON_UNREADABLE: ("خوانا نیست", "unreadable"),
     receipt_pb2.RETURN_REASON_SIGNATURE_DOUBTED: ("امضا محل تردید است", "signature-doubted"),
 }
+VERDICTS = {
+    receipt_pb2.VERDICT_ACCEPTED: ("رسید", "accepted"),
+    receipt_pb2.VERDICT_REFUSED: ("پذیرفته نشد", "refused"),
+    receipt_pb2.VERDICT_RETURNED: ("عودت", "returned"),
+    receipt_pb2.VERDICT_RECALL_GRANTED: ("با استرداد موافقت شد", "recall granted"),
+    receipt_pb2.VERDICT_RECALL_REFUSED: ("با استرداد موافقت نشد", "recall refused"),
+}
+RELATIONS = {
+    manifest_pb2.RELATION_KIND_REPLY_TO: ("عطف", "reply-to"),
+    manifest_pb2.RELATION_KIND_FOLLOW_UP: ("پیرو", "follow-up"),
+    manifest_pb2.RELATION_KIND_CORRECTS: ("اصلاحیه", "corrects"),
+    manifest_pb2.RELATION_KIND_REPLACES: ("جایگزین", "replaces"),
+    manifest_pb2.RELATION_KIND_REVOKES: ("لغو", "revokes"),
+    manifest_pb2.RELATION_KIND_CITES: ("اشاره", "cites"),
+}
+CAPACITIES = {
+    manifest_pb2.CAPACITY_SELF: ("اصالتاً", "self"),
+    manifest_pb2.CAPACITY_ON_BEHALF: ("از طرف", "on-behalf"),
+    manifest_pb2.CAPACITY_DEPUTY: ("قائم‌مقام", "deputy"),
+    manifest_pb2.CAPACITY_ACTING: ("کفیل", "acting"),
+}
 HINTS = {
     "DELIVERY_NOT_FOUND": (
         "آنچه به شما رسیده است: `dabir inbox`. نامه‌ای که فرستاده‌اید، با همهٔ تحویل‌هایش: `dabir letter` و شناسهٔ نامه",
@@ -95,6 +117,23 @@ CHANGED_NOTHING = (
     "این درخواست چیزی را تغییر نداد: آنچه نخست اعلام شد می‌ماند.",
     "This changed nothing: what was decided first stands.",
 )
+HELD = (
+    "نگه داشته شد: نامهٔ پیشین ({kind})، {letter}، هنوز رسید نشده است؛ نخست به آن رسید دهید",
+    "held: the earlier letter ({kind}), {letter}, has not been taken in yet: accept it first",
+)
+HELD_NOT_COME = (
+    "نگه داشته شد: نامهٔ پیشین ({kind})، {letter}، هنوز نرسیده است؛ منتظر آن بمانید یا از فرستنده بپرسید",
+    "held: the earlier letter ({kind}), {letter}, has not come yet: wait for it, or ask the sender where it is",
+)
+HELD_SAVE = (
+    "اگر با آگاهی از این می‌خواهید: `dabir save --although-held`",
+    "To save it in the knowledge of this: `dabir save --although-held`",
+)
+RENAMED = (
+    "نام سند {index} برای این دیسک بلند است؛ با این نام ذخیره شد",
+    "The name of document {index} is too long for a disk; saved as",
+)
+RECALL_ASKED = ("استرداد خواسته شده", "recall asked")
 DECIDED_BEFORE = ("پیش‌تر، با رسید دیگری", "before, by another receipt")
 HEADINGS = {
     "name": ("شناسه", "name"),
@@ -120,9 +159,31 @@ HEADINGS = {
     "late": ("دیر", "late"),
     "answer": ("پاسخ", "answer"),
     "reason": ("دلیل", "reason"),
+    "recall": ("استرداد", "recall"),
 }
 
 
 def choices(words: Mapping[V, tuple[str, str]]) -> dict[str, V]:
     """What a person types at the command line for each value: the English word."""
     return {english: value for value, (_, english) in words.items()}
+
+
+_ENUMS = (
+    {receipt_pb2.ReturnReason.Name(value): pair for value, pair in REASONS.items()}
+    | {receipt_pb2.Verdict.Name(value): pair for value, pair in VERDICTS.items()}
+    | {manifest_pb2.Classification.Name(value): pair for value, pair in CLASSIFICATIONS.items()}
+)
+_STATES = {
+    letter_pb2.DeliveryState.Name(value).removeprefix("DELIVERY_STATE_"): pair
+    for value, pair in DELIVERY_STATES.items()
+}
+_CLOCKS = {"acceptance": ("پذیرش", "acceptance"), "answer": ("پاسخ", "answer")}
+_PERSIAN_TEXT = re.compile("[\u0600-\u06ff]")
+
+
+def in_persian(sentence: str) -> str:
+    """A Persian sentence of the hub's with the values of the API that stand in it as words; another one as it is."""
+    if _PERSIAN_TEXT.search(sentence) is None:
+        return sentence
+    known = _ENUMS | _STATES | _CLOCKS
+    return re.sub(r"(?<![\w/.-])[A-Za-z_]+(?![\w/.-])", lambda found: known.get(found[0], (found[0],))[0], sentence)

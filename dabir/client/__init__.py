@@ -13,6 +13,7 @@ from dabir.client.client import Client
 from dabir.client.errors import (
     AlarmError,
     ClientError,
+    HeldError,
     InputError,
     ProfileError,
     RefusedError,
@@ -33,6 +34,7 @@ __all__ = [
     "AlarmError",
     "Client",
     "ClientError",
+    "HeldError",
     "InputError",
     "Manifest",
     "ProfileError",

@@ -9,8 +9,11 @@ from dabir.client.directory import Directory, pages
 from dabir.client.errors import UnavailableError
 from dabir.client.hub import Hub
 from dabir.client.journal import Journal, LetterEntry
-from dabir.client.life import Life, StatedReceipt, read_life, read_receipts, read_statements
-from dabir.client.receiving import Decided, Opened, ReceiptDetails, Receiver
+from dabir.client.life import Life, StatedReceipt, read_life, read_receipts
+from dabir.client.mailbox import delivery, envelopes, read_statements
+from dabir.client.opening import Opened
+from dabir.client.recalling import StatedRecall, recall_letter
+from dabir.client.receiving import Decided, ReceiptDetails, Receiver
 from dabir.client.sending import DocumentProgress, Sent
 from dabir.client.trust import Proven, Trust
 from dabir.client.watch_journal import Alarm, WatchJournal
@@ -71,7 +74,15 @@ class Client:
 
     def reply(self, delivery: str, letter: Manifest, files: Sequence[Path]) -> LetterEntry:
         """Composes an answer to a delivery that our body accepted; `send` sends it."""
-        return self.compose(receiving.reply_to(receiving.delivery(self.hub, delivery).envelope, letter), files)
+        return self.compose(receiving.reply_to(self.delivery(delivery).envelope, letter), files)
+
+    def recall(self, letter: str, reason: str, deliveries: Sequence[str] = ()) -> StatedRecall:
+        """Asks for a letter of ours back, or for the deliveries named, by our seal. May be repeated.
+
+        What is not accepted yet is withdrawn soon after; of the rest each recipient grants or refuses it.
+        `sent_deliveries` says how each stands.
+        """
+        return recall_letter(self.profile, self.hub, self.trust, self.journal, letter, reason, deliveries)
 
     def letters(
         self, office: str = "", state: letter_pb2.LetterState.ValueType = letter_pb2.LETTER_STATE_UNSPECIFIED
@@ -95,11 +106,11 @@ class Client:
         self, office: str = "", state: letter_pb2.DeliveryState.ValueType = letter_pb2.DELIVERY_STATE_UNSPECIFIED
     ) -> Iterator[letter_pb2.Envelope]:
         """What came to our body, newest first."""
-        return receiving.envelopes(self.hub, office, state)
+        return envelopes(self.hub, office, state)
 
     def delivery(self, name: str) -> letter_pb2.Delivery:
         """One delivery that came to our body; its content is there once it is accepted."""
-        return receiving.delivery(self.hub, name)
+        return delivery(self.hub, name)
 
     def accept(self, delivery: str, details: ReceiptDetails = NO_DETAILS) -> Decided:
         """Signs for a delivery, which opens it. Who is second gets what was decided before."""
@@ -109,13 +120,36 @@ class Client:
         """Refuses a delivery, unread. Who is second gets what was decided before."""
         return self._receiver.refuse(delivery, reason, details)
 
+    def return_delivery(
+        self, delivery: str, reason: ReturnReason.ValueType, details: ReceiptDetails = NO_DETAILS
+    ) -> Decided:
+        """Sends an accepted delivery back, naming what `save` downloaded. Who is second gets what was decided."""
+        return self._receiver.return_delivery(delivery, reason, details)
+
+    def recall_of(self, delivery: str) -> StatedRecall:
+        """The recall that an accepted delivery is asked back with, checked: what `answer_recall` answers."""
+        return self._receiver.recall_of(delivery)
+
+    def answer_recall(self, delivery: str, *, grant: bool, details: ReceiptDetails = NO_DETAILS) -> Decided:
+        """Grants or refuses the recall of an accepted delivery. The first answer stands."""
+        return self._receiver.answer_recall(delivery, details, grant=grant)
+
+    def mark_read(self, delivery: str, position: str) -> Proven:
+        """States that a person read an accepted delivery, by position: once for each call that ended."""
+        return self._receiver.mark_read(delivery, position)
+
     def open(self, delivery: str) -> Opened:
-        """The content of a delivery that was accepted, checked."""
+        """The content of a delivery that was accepted, checked. `held` says why it is not to be acted on yet."""
         return self._receiver.open(delivery)
 
-    def save(self, delivery: str, folder: Path, progress: DocumentProgress = no_progress) -> Opened:
-        """Downloads the documents of an accepted delivery with what proves them, and confirms each."""
-        return self._receiver.save(delivery, folder, progress)
+    def save(
+        self, delivery: str, folder: Path, progress: DocumentProgress = no_progress, *, although_held: bool = False
+    ) -> Opened:
+        """Downloads the documents of an accepted delivery with what proves them, and confirms each.
+
+        Raises HeldError while a letter that this one changes was not taken in (opening.py), unless `although_held`.
+        """
+        return self._receiver.save(delivery, folder, progress, although_held=although_held)
 
     # What is known and proved
 

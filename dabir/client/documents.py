@@ -116,7 +116,7 @@ def download(
                 request = pb.DownloadDocumentRequest(
                     name=name, consignment_acceptance=consignment_acceptance, offset=at
                 )
-                _download_from(hub, request, part, progress, transfer.timeout_seconds)
+                _download_from(hub, request, part, size_bytes, progress, transfer.timeout_seconds)
             break
         except UnavailableError as error:
             transfer.failed(error, at)
@@ -125,14 +125,24 @@ def download(
 
 
 def _download_from(
-    hub: Hub, request: pb.DownloadDocumentRequest, part: Path, progress: Progress, timeout_seconds: float
+    hub: Hub,
+    request: pb.DownloadDocumentRequest,
+    part: Path,
+    size_bytes: int,
+    progress: Progress,
+    timeout_seconds: float,
 ) -> None:
+    """Never writes beyond `size_bytes`: the hub does not say how much of our disk is filled."""
     metadata, at = hub.metadata(), request.offset
     with hub.errors(metadata), part.open("ab") as writing:
         for piece in hub.documents.DownloadDocument(request, timeout=timeout_seconds, metadata=metadata):
             if piece.offset != at:
                 raise VerificationError(
                     "WRONG_OFFSET", f"the hub sent byte {piece.offset} of {request.name} where {at} was due; report it"
+                )
+            if at + len(piece.data) > size_bytes:
+                raise VerificationError(
+                    "TOO_LONG", f"the hub sent more of {request.name} than the manifest's {size_bytes} bytes; report it"
                 )
             writing.write(piece.data)
             at += len(piece.data)

@@ -62,5 +62,9 @@ class AlarmError(ClientError):
     """
 
 
+class HeldError(ClientError):
+    """The letter was taken in, but one that it changes was not: nothing was done with its content (opening.py)."""
+
+
 class VerificationError(ClientError):
     """Something that came from the hub does not prove what it says. Keep it: it is evidence."""

@@ -8,6 +8,9 @@
                           /refused.json         the hub's refusal, if that was its answer
     journal/receipts/{uuid}.{n}.{verdict}/receipt.json, receipt.p7s
     journal/watch.sqlite, watch.lock            how far our feed was read, and alarms: watch_journal.py
+    journal/recalls/{uuid}.{which}/recall.json, recall.p7s        `which`: `all`, or of the deliveries named
+    journal/readings/{uuid}.{n}.{who}/request_id                  until the hub answered
+    journal/downloads/{uuid}.{n}/{index}                          SHA-256 of a document that was downloaded, in hex
 
 An entry appears by one rename after all its files are on the disk: a kill leaves a whole entry or none. What is half
 made (`.new-…`) was never sent, and is cleared away when it is a day old.
@@ -21,7 +24,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,23 +102,24 @@ class LetterEntry:
 
 
 @dataclass(frozen=True)
-class ReceiptEntry:
-    """A receipt in the journal."""
+class SealedEntry:
+    """A receipt or recall in the journal: `{kind}.json` and `{kind}.p7s`."""
 
     folder: Path
+    kind: str
 
     @property
-    def receipt(self) -> bytes:
-        return (self.folder / "receipt.json").read_bytes()
+    def data(self) -> bytes:
+        return (self.folder / f"{self.kind}.json").read_bytes()
 
     @property
     def signature(self) -> bytes:
-        return (self.folder / "receipt.p7s").read_bytes()
+        return (self.folder / f"{self.kind}.p7s").read_bytes()
 
     @property
     def sha256(self) -> bytes:
-        """Of the receipt, as the statement of it says."""
-        return hashlib.sha256(self.receipt).digest()
+        """Of the bytes, as the statement of them says."""
+        return hashlib.sha256(self.data).digest()
 
 
 class Journal:
@@ -123,8 +127,9 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self._letters = folder / "letters"
-        self._receipts = folder / "receipts"
-        for room in (self._letters, self._receipts):
+        self._receipts, self._recalls = folder / "receipts", folder / "recalls"
+        self._readings, self._downloads = folder / "readings", folder / "downloads"
+        for room in (self._letters, self._receipts, self._recalls, self._readings, self._downloads):
             room.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def letters(self) -> list[LetterEntry]:
@@ -152,28 +157,50 @@ class Journal:
         with _appearing(target) as folder:
             yield LetterDraft(folder, target)
 
-    def receipt(self, delivery: str, verdict: str) -> ReceiptEntry | None:
-        folder = self._receipt_folder(delivery, verdict)
-        return ReceiptEntry(folder) if folder.exists() else None
+    def receipt(self, delivery: str, verdict: str) -> SealedEntry | None:
+        return _entry(self._receipts / f"{_file_name(delivery)}.{verdict.lower()}", "receipt")
 
-    def add_receipt(self, delivery: str, verdict: str, receipt: bytes, signature: bytes) -> ReceiptEntry:
-        """Keeps a receipt before it is sent."""
-        folder = self._receipt_folder(delivery, verdict)
-        with _appearing(folder) as draft:
-            write_file(draft / "receipt.json", receipt)
-            write_file(draft / "receipt.p7s", signature)
-        return ReceiptEntry(folder)
+    def add_receipt(self, delivery: str, verdict: str, receipt: bytes, signature: bytes) -> SealedEntry:
+        """Keeps a receipt before it is sent; one that is kept already stays."""
+        return _add(self._receipts / f"{_file_name(delivery)}.{verdict.lower()}", "receipt", receipt, signature)
 
-    def drop_receipt(self, entry: ReceiptEntry) -> None:
-        """Forgets a receipt that the hub did not take, or that its body no longer means."""
-        dropped = entry.folder.with_name(f"{_HALF_MADE}{uuid.uuid4()}")
-        with contextlib.suppress(FileNotFoundError):  # another process of ours was quicker
-            entry.folder.rename(dropped)
-            shutil.rmtree(dropped)
+    def recall(self, letter: str, deliveries: Sequence[str]) -> SealedEntry | None:
+        return _entry(self._recalls / _recall_name(letter, deliveries), "recall")
 
-    def _receipt_folder(self, delivery: str, verdict: str) -> Path:
-        letter, place = names.split_delivery(delivery)
-        return self._receipts / f"{names.split_letter(letter)}.{place}.{verdict.lower()}"
+    def add_recall(self, letter: str, deliveries: Sequence[str], recall: bytes, signature: bytes) -> SealedEntry:
+        """Keeps a recall of the deliveries named, none meaning all, before it is sent; one kept already stays."""
+        return _add(self._recalls / _recall_name(letter, deliveries), "recall", recall, signature)
+
+    def drop_sealed(self, entry: SealedEntry) -> None:
+        """Forgets a receipt or recall that the hub did not take, or that its body no longer means."""
+        _drop(entry.folder)
+
+    def reading_id(self, delivery: str, position: str) -> str:
+        """The id of a reading that is to be stated: the same again until `drop_reading`, also after a kill."""
+        folder = self._reading_folder(delivery, position)
+        if not folder.exists():
+            with _appearing(folder) as draft:
+                write_file(draft / "request_id", str(uuid.uuid4()).encode())
+        return (folder / "request_id").read_text(encoding="ascii")
+
+    def drop_reading(self, delivery: str, position: str) -> None:
+        """The hub answered it: the next reading is another one."""
+        _drop(self._reading_folder(delivery, position))
+
+    def add_downloaded(self, delivery: str, index: int, sha256: bytes) -> None:
+        """Keeps that a document, 1-based, was downloaded and had this digest."""
+        folder = self._downloads / _file_name(delivery)
+        folder.mkdir(exist_ok=True, mode=0o700)
+        replace_file(folder / str(index), sha256.hex().encode())
+
+    def downloaded(self, delivery: str) -> dict[int, bytes]:
+        """The digests of what was downloaded, by index, ascending."""
+        kept = (self._downloads / _file_name(delivery)).glob("[1-9]*")
+        digests = {int(file.name): bytes.fromhex(file.read_text(encoding="ascii")) for file in kept}
+        return dict(sorted(digests.items()))
+
+    def _reading_folder(self, delivery: str, position: str) -> Path:
+        return self._readings / f"{_file_name(delivery)}.{hashlib.sha256(position.encode()).hexdigest()[:32]}"
 
 
 @dataclass(frozen=True)
@@ -200,6 +227,35 @@ class LetterDraft:
             write_file(self.folder / f"signature-{place}.p7s", signature)
         write_file(self.folder / "documents.json", json.dumps(documents).encode())
         write_file(self.folder / "manifest.json", manifest)
+
+
+def _file_name(delivery: str) -> str:
+    letter, place = names.split_delivery(delivery)
+    return f"{names.split_letter(letter)}.{place}"
+
+
+def _recall_name(letter: str, deliveries: Sequence[str]) -> str:
+    """Up to 500 deliveries are named: more than a file's name holds."""
+    named = hashlib.sha256("\n".join(sorted(deliveries)).encode()).hexdigest()[:32] if deliveries else "all"
+    return f"{names.split_letter(letter)}.{named}"
+
+
+def _entry(folder: Path, kind: str) -> SealedEntry | None:
+    return SealedEntry(folder, kind) if folder.exists() else None
+
+
+def _add(folder: Path, kind: str, data: bytes, signature: bytes) -> SealedEntry:
+    with _appearing(folder) as draft:
+        write_file(draft / f"{kind}.json", data)
+        write_file(draft / f"{kind}.p7s", signature)
+    return SealedEntry(folder, kind)
+
+
+def _drop(folder: Path) -> None:
+    dropped = folder.with_name(f"{_HALF_MADE}{uuid.uuid4()}")
+    with contextlib.suppress(FileNotFoundError):  # another process of ours was quicker
+        folder.rename(dropped)
+        shutil.rmtree(dropped)
 
 
 def write_file(path: Path, data: bytes) -> None:

@@ -1,27 +1,30 @@
-"""The recipient's side: envelopes, receipts, and the content that a receipt opens."""
+"""The recipient's side: receipts, readings, and what they open.
 
-import hashlib
+A receipt is signed, kept in the journal and then sent: after a kill the same call sends the same bytes again. What is
+said otherwise (another reason, other details) is another receipt. Who is second gets what was decided before.
+"""
+
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from dabir.client import documents
-from dabir.client.directory import Directory, pages
+from dabir.client import saving
+from dabir.client.directory import Directory
 from dabir.client.errors import InputError, RefusedError, VerificationError
 from dabir.client.hub import Hub
-from dabir.client.journal import Journal, ReceiptEntry, replace_file
+from dabir.client.journal import Journal, SealedEntry
+from dabir.client.mailbox import delivery
+from dabir.client.opening import Opened, Opener
 from dabir.client.profile import Profile
-from dabir.client.sending import FINAL_CODES, DocumentProgress
-from dabir.client.trust import Proven, SignedManifest, Trust
+from dabir.client.recalling import StatedRecall, read_recall
+from dabir.client.sending import FINAL_CODES, DocumentProgress, seal_signer
+from dabir.client.trust import Proven, Trust
 from dabir.common.v1 import manifest_pb2, receipt_pb2
-from dabir.directory.v1.directory_pb2 import CERTIFICATE_PURPOSE_SIGN
-from dabir.documents.v1.documents_pb2 import ConfirmDownloadRequest
-from dabir.formats import cades, names
+from dabir.formats import cades
 from dabir.formats.receipt import RECEIPT_TYPE, parse_receipt, write_receipt
-from dabir.formats.signer import FileSigner
 from dabir.formats.statement import Event
 from dabir.formats.strict_json import FormatError
 from dabir.intake.v1 import letter_pb2, recipient_service_pb2
@@ -30,18 +33,8 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
-class Opened:
-    """The content of an accepted delivery, every part of it checked against the others."""
-
-    manifest: SignedManifest
-    documents: tuple[letter_pb2.ContentDocument, ...]
-    submission_acceptance: Proven
-    consignment_acceptance: Proven
-
-
-@dataclass(frozen=True)
 class Decided:
-    """What became of a delivery. `by_us`: this receipt decided it, not an earlier one. `opened`: if accepted."""
+    """What became of a delivery. `by_us`: this receipt decided it, not an earlier one. `opened`: if it ever was."""
 
     delivery: letter_pb2.Delivery
     statement: Proven
@@ -59,21 +52,23 @@ class ReceiptDetails:
     person_name: str = ""
 
 
-def envelopes(
-    hub: Hub, office: str = "", state: letter_pb2.DeliveryState.ValueType = letter_pb2.DELIVERY_STATE_UNSPECIFIED
-) -> Iterator[letter_pb2.Envelope]:
-    """What came to our body, newest first."""
-    request = recipient_service_pb2.ListDeliveriesRequest(office=office, state=state)
-    yield from pages(hub, hub.recipient.ListDeliveries, request, "deliveries")
+@dataclass(frozen=True)
+class _Said:
+    """What a receipt says beside the envelope's: the same again is the same receipt."""
 
+    verdict: receipt_pb2.Verdict.ValueType
+    details: ReceiptDetails
+    reason: receipt_pb2.ReturnReason.ValueType = receipt_pb2.RETURN_REASON_UNSPECIFIED
+    downloaded: tuple[tuple[int, bytes], ...] = ()
+    recall_sha256: bytes = b""
 
-def delivery(hub: Hub, name: str) -> letter_pb2.Delivery:
-    """One delivery of ours. Raises RefusedError (NOT_FOUND)."""
-    return hub.call(hub.recipient.GetDelivery, recipient_service_pb2.GetDeliveryRequest(name=name)).delivery
+    @property
+    def name(self) -> str:
+        return receipt_pb2.Verdict.Name(self.verdict).removeprefix("VERDICT_")
 
 
 class Receiver:
-    """Takes in, refuses, opens and saves what came to one office's body."""
+    """Takes in, refuses, opens, saves, returns and reads what came to one office's body."""
 
     def __init__(self, profile: Profile, hub: Hub, trust: Trust, directory: Directory, journal: Journal) -> None:
         self._profile = profile
@@ -81,195 +76,151 @@ class Receiver:
         self._trust = trust
         self._directory = directory
         self._journal = journal
+        self._opener = Opener(hub, trust, directory)
 
     def accept(self, name: str, details: ReceiptDetails) -> Decided:
         """Signs for a delivery, which opens it. Who is second gets what was decided before.
 
         Raises InputError, RefusedError, UnavailableError, VerificationError.
         """
-        kept = self._receipt(name, receipt_pb2.VERDICT_ACCEPTED, receipt_pb2.RETURN_REASON_UNSPECIFIED, details)
-        request = recipient_service_pb2.AcceptDeliveryRequest(name=name, receipt=kept.receipt, signature=kept.signature)
-        answer = self._send(kept, self._hub.recipient.AcceptDelivery, request)
-        return self._decided(kept, answer.delivery, self._trust.statement(answer.statement))
+        kept = self._receipt(name, _Said(receipt_pb2.VERDICT_ACCEPTED, details))
+        request = recipient_service_pb2.AcceptDeliveryRequest(name=name, receipt=kept.data, signature=kept.signature)
+        return self._decided(kept, self._send(kept, self._hub.recipient.AcceptDelivery, request))
 
     def refuse(self, name: str, reason: receipt_pb2.ReturnReason.ValueType, details: ReceiptDetails) -> Decided:
         """Refuses a delivery unread. Who is second gets what was decided before. Raises as `accept`."""
-        kept = self._receipt(name, receipt_pb2.VERDICT_REFUSED, reason, details)
-        request = recipient_service_pb2.RefuseDeliveryRequest(name=name, receipt=kept.receipt, signature=kept.signature)
-        answer = self._send(kept, self._hub.recipient.RefuseDelivery, request)
-        return self._decided(kept, answer.delivery, self._trust.statement(answer.statement))
+        kept = self._receipt(name, _Said(receipt_pb2.VERDICT_REFUSED, details, reason))
+        request = recipient_service_pb2.RefuseDeliveryRequest(name=name, receipt=kept.data, signature=kept.signature)
+        return self._decided(kept, self._send(kept, self._hub.recipient.RefuseDelivery, request))
+
+    def return_delivery(
+        self, name: str, reason: receipt_pb2.ReturnReason.ValueType, details: ReceiptDetails
+    ) -> Decided:
+        """Sends an accepted delivery back, naming what `save` downloaded of it. Raises as `accept`."""
+        downloaded = tuple(self._journal.downloaded(name).items())
+        kept = self._receipt(name, _Said(receipt_pb2.VERDICT_RETURNED, details, reason, downloaded))
+        request = recipient_service_pb2.ReturnDeliveryRequest(name=name, receipt=kept.data, signature=kept.signature)
+        return self._decided(kept, self._send(kept, self._hub.recipient.ReturnDelivery, request))
+
+    def recall_of(self, name: str) -> StatedRecall:
+        """The recall that an accepted delivery is asked back with, checked. Raises RefusedError, VerificationError."""
+        given = delivery(self._hub, name)
+        if not given.HasField("recall"):
+            said = f"nobody asked for {name} back, or it is not accepted: there is nothing to answer"
+            raise RefusedError("NO_RECALL", said, code="FAILED_PRECONDITION")
+        return read_recall(self._trust, self._directory, given.envelope.letter, given.recall)
+
+    def answer_recall(self, name: str, details: ReceiptDetails, *, grant: bool) -> Decided:
+        """Grants or refuses the recall of an accepted delivery, once it was checked. Raises as `accept`."""
+        recall = self.recall_of(name)
+        verdict = receipt_pb2.VERDICT_RECALL_GRANTED if grant else receipt_pb2.VERDICT_RECALL_REFUSED
+        kept = self._receipt(name, _Said(verdict, details, recall_sha256=recall.sha256))
+        request = recipient_service_pb2.AnswerRecallRequest(name=name, receipt=kept.data, signature=kept.signature)
+        return self._decided(kept, self._send(kept, self._hub.recipient.AnswerRecall, request))
+
+    def mark_read(self, name: str, position: str) -> Proven:
+        """States that a person read an accepted delivery, by position. Each call that ended states one reading.
+
+        Raises RefusedError, UnavailableError (call again: it is the same reading), VerificationError.
+        """
+        request = recipient_service_pb2.MarkReadRequest(
+            name=name, request_id=self._journal.reading_id(name, position), position=position
+        )
+        try:
+            answer = self._hub.call(self._hub.recipient.MarkRead, request)
+        except RefusedError as error:
+            if error.code in FINAL_CODES:
+                self._journal.drop_reading(name, position)
+            raise
+        stated = self._trust.statement(answer.statement)
+        if (stated.event, stated.subject, stated.says.operator) != (Event.CONTENT_ACCESS_TRACKING, name, position):
+            raise VerificationError("OTHER_READING", f"{stated.name} states another reading; keep it, report it")
+        self._journal.drop_reading(name, position)
+        return stated
 
     def open(self, name: str) -> Opened:
         """The content of a delivery that was accepted. Raises RefusedError if it was not, VerificationError."""
-        return self.opened(delivery(self._hub, name))
+        return self._opener.opened(delivery(self._hub, name))
 
-    def save(self, name: str, folder: Path, progress: DocumentProgress) -> Opened:
+    def save(self, name: str, folder: Path, progress: DocumentProgress, *, although_held: bool = False) -> Opened:
         """Downloads the documents of an accepted delivery into `folder`, with what proves them, and confirms each.
 
-        Beside `{index}-{file name}` stand manifest.json, signature-{n}.p7s and the two statements (.jws). May be
-        repeated: goes on where it stopped. Raises as `open`, and OSError.
+        Beside the documents, under `saving.saved_name`, stand manifest.json, signature-{n}.p7s and the two statements
+        (.jws). May be repeated: goes on where it stopped. Raises as `open`; HeldError where the letter is held, unless
+        `although_held`; InputError, OSError.
         """
         given = delivery(self._hub, name)
-        opened = self.opened(given)
-        folder.mkdir(parents=True, exist_ok=True)
-        self._save_proof(given.content, folder)
-        listed = {document.index: document for document in opened.manifest.manifest.documents}
-        for granted in opened.documents:
-            self._save_document(granted.document, listed[granted.index], opened, folder, progress)
+        opened = self._opener.opened(given)
+        saving.save(self._hub, self._journal, given, opened, folder, progress, although_held=although_held)
         return opened
 
-    def opened(self, given: letter_pb2.Delivery) -> Opened:
-        """Checks that manifest, signatures, both statements and envelope of a delivery are of one letter."""
-        envelope, content = given.envelope, given.content
-        if not given.HasField("content"):
-            said = f"{envelope.delivery} is not accepted, so its content is closed; accept it first"
-            raise RefusedError("NOT_ACCEPTED", said, code="FAILED_PRECONDITION")
-        submitted = self._trust.statement(content.submission_acceptance)
-        consigned = self._trust.statement(content.consignment_acceptance)
-        registered_at = submitted.says.registered_at.ToDatetime(tzinfo=UTC)
-        manifest = self._trust.manifest(content.manifest, list(content.signatures), registered_at)
-        sender = manifest.manifest.sender.body
-        for signature in manifest.signatures:
-            self._directory.check_owner(signature.certificates[0], sender, CERTIFICATE_PURPOSE_SIGN)
-        opened = Opened(manifest, tuple(content.documents), submitted, consigned)
-        _check_one_letter(envelope, opened)
-        return opened
-
-    def _receipt(
-        self,
-        name: str,
-        verdict: receipt_pb2.Verdict.ValueType,
-        reason: receipt_pb2.ReturnReason.ValueType,
-        details: ReceiptDetails,
-    ) -> ReceiptEntry:
+    def _receipt(self, name: str, said: _Said) -> SealedEntry:
         """The receipt to send: the one in the journal if it says the same, else a new one, kept before it is sent."""
-        verdict_name = receipt_pb2.Verdict.Name(verdict).removeprefix("VERDICT_")
-        kept = self._journal.receipt(name, verdict_name)
+        kept = self._journal.receipt(name, said.name)
         if kept is not None:
-            if _says(parse_receipt(kept.receipt), reason, details):
+            if _said(parse_receipt(kept.data)) == said:
                 return kept
-            self._journal.drop_receipt(kept)
-        data = self._write_receipt(delivery(self._hub, name).envelope, verdict, reason, details)
-        try:
-            seal = FileSigner(self._profile.seal.key, self._profile.seal.certificate)
-        except (OSError, ValueError) as error:
-            raise InputError("SEAL_UNUSABLE", f"{error}; correct the profile's [seal]") from None
-        signature = cades.sign_detached(data, seal, datetime.now(UTC))
-        return self._journal.add_receipt(name, verdict_name, data, signature)
+            self._journal.drop_sealed(kept)
+        data = self._write_receipt(delivery(self._hub, name).envelope, said)
+        signature = cades.sign_detached(data, seal_signer(self._profile), datetime.now(UTC))
+        return self._journal.add_receipt(name, said.name, data, signature)
 
-    def _send(self, kept: ReceiptEntry, method: Callable[..., Answer], request: object) -> Answer:
+    def _send(self, kept: SealedEntry, method: Callable[..., Answer], request: object) -> Answer:
         """Sends a receipt of the journal; one that the hub refuses is no receipt and is dropped."""
         try:
             return self._hub.call(method, request)
         except RefusedError as error:
             if error.code in FINAL_CODES:
-                self._journal.drop_receipt(kept)
+                self._journal.drop_sealed(kept)
             raise
 
-    def _write_receipt(
-        self,
-        envelope: letter_pb2.Envelope,
-        verdict: receipt_pb2.Verdict.ValueType,
-        reason: receipt_pb2.ReturnReason.ValueType,
-        details: ReceiptDetails,
-    ) -> bytes:
-        in_number = receipt_pb2.BookNumber(book=envelope.in_number.book, sequence=envelope.in_number.sequence)
+    def _write_receipt(self, envelope: letter_pb2.Envelope, said: _Said) -> bytes:
         receipt = receipt_pb2.Receipt(
             type=RECEIPT_TYPE,
             hub=self._profile.hub,
             delivery=envelope.delivery,
-            in_number=in_number,
+            in_number=receipt_pb2.BookNumber(book=envelope.in_number.book, sequence=envelope.in_number.sequence),
             letter=envelope.letter,
             manifest_sha256=envelope.manifest_sha256,
             submission_acceptance_sha256=envelope.submission_acceptance_sha256,
-            verdict=verdict,
-            reason=reason,
-            incoming_number=details.incoming_number,
-            incoming_date=details.incoming_date,
+            verdict=said.verdict,
+            reason=said.reason,
+            incoming_number=said.details.incoming_number,
+            incoming_date=said.details.incoming_date,
             nonce=secrets.token_bytes(16),
+            documents=[receipt_pb2.ReceiptDocument(index=index, sha256=sha256) for index, sha256 in said.downloaded],
+            recall_sha256=said.recall_sha256,
         )
         receipt.signed_at.FromDatetime(datetime.now(UTC).replace(microsecond=0))
-        if details.person_position or details.person_name:
-            receipt.acting_person.position = details.person_position
-            receipt.acting_person.name = details.person_name
+        if said.details.person_position or said.details.person_name:
+            receipt.acting_person.position = said.details.person_position
+            receipt.acting_person.name = said.details.person_name
         try:
             return write_receipt(receipt)
         except FormatError as error:
             raise InputError(error.reason, f"the receipt cannot be written: {error}") from None
 
-    def _decided(self, kept: ReceiptEntry, given: letter_pb2.Delivery, stated: Proven) -> Decided:
+    def _decided(
+        self,
+        kept: SealedEntry,
+        answer: recipient_service_pb2.AcceptDeliveryResponse
+        | recipient_service_pb2.RefuseDeliveryResponse
+        | recipient_service_pb2.ReturnDeliveryResponse
+        | recipient_service_pb2.AnswerRecallResponse,
+    ) -> Decided:
+        given, stated = answer.delivery, self._trust.statement(answer.statement)
         if stated.subject != given.envelope.delivery:
             raise VerificationError("OTHER_DELIVERY", f"{stated.name} is about {stated.subject}; keep it, report it")
         by_us = stated.says.receipt_sha256 == kept.sha256
-        opened = self.opened(given) if given.HasField("content") else None
+        opened = self._opener.opened(given) if given.HasField("content") else None
         return Decided(given, stated, by_us, opened)
 
-    def _save_proof(self, content: letter_pb2.Content, folder: Path) -> None:
-        replace_file(folder / "manifest.json", content.manifest)
-        for place, signature in enumerate(content.signatures, start=1):
-            replace_file(folder / f"signature-{place}.p7s", signature)
-        replace_file(folder / "submission-acceptance.jws", content.submission_acceptance.jws.encode())
-        replace_file(folder / "consignment-acceptance.jws", content.consignment_acceptance.jws.encode())
 
-    def _save_document(
-        self,
-        name: str,
-        listed: manifest_pb2.ManifestDocument,
-        opened: Opened,
-        folder: Path,
-        progress: DocumentProgress,
-    ) -> None:
-        target = folder / f"{listed.index}-{listed.file_name}"
-        key = opened.consignment_acceptance.jws
-
-        def moved(moved_bytes: int) -> None:
-            progress(listed.index, moved_bytes, listed.size_bytes)
-
-        if not is_saved(target, listed):
-            documents.download(self._hub, name, key, target, listed.size_bytes, listed.sha256, moved)
-        moved(listed.size_bytes)
-        confirm = ConfirmDownloadRequest(document=name, consignment_acceptance=key, sha256=listed.sha256)
-        self._hub.call(self._hub.documents.ConfirmDownload, confirm)
-
-
-def is_saved(target: Path, listed: manifest_pb2.ManifestDocument) -> bool:
-    """Whether the document stands at `target` already. Raises InputError if another file does; OSError."""
-    if not target.exists():
-        return False
-    with target.open("rb") as reading:
-        digest = hashlib.file_digest(reading, "sha256").digest()
-    if digest != listed.sha256:
-        said = f"{target} is there already and is not document {listed.index} of the letter; save to another folder"
-        raise InputError("OTHER_FILE_THERE", said)
-    return True
-
-
-def _says(receipt: receipt_pb2.Receipt, reason: receipt_pb2.ReturnReason.ValueType, details: ReceiptDetails) -> bool:
-    """Whether a receipt was written from this reason and these details."""
+def _said(receipt: receipt_pb2.Receipt) -> _Said:
     person = receipt.acting_person
-    said = ReceiptDetails(receipt.incoming_number, receipt.incoming_date, person.position, person.name)
-    return (receipt.reason, said) == (reason, details)
-
-
-def _check_one_letter(envelope: letter_pb2.Envelope, opened: Opened) -> None:
-    """Envelope, manifest and the two statements name each other. Raises VerificationError."""
-    submitted, consigned, manifest = opened.submission_acceptance, opened.consignment_acceptance, opened.manifest
-    place = names.split_delivery(envelope.delivery)[1]
-    documents_stated = {document.name: document.sha256 for document in consigned.says.documents}
-    listed = {document.index: document.sha256 for document in manifest.manifest.documents}
-    agreements = {
-        "the SubmissionAcceptance": (submitted.event, submitted.subject, submitted.digest)
-        == (Event.SUBMISSION_ACCEPTANCE, envelope.letter, envelope.submission_acceptance_sha256),
-        "the ConsignmentAcceptance": (consigned.event, consigned.subject)
-        == (Event.CONSIGNMENT_ACCEPTANCE, envelope.delivery),
-        "the manifest's id": names.letter(manifest.manifest.letter_uuid) == envelope.letter,
-        "the manifest's digest": manifest.sha256 == envelope.manifest_sha256 == submitted.says.manifest_sha256,
-        "the manifest's recipient": manifest.manifest.recipients[place - 1].office == envelope.recipient_office,
-        "the documents": documents_stated == {doc.document: listed.get(doc.index) for doc in opened.documents},
-    }
-    wrong = [what for what, agrees in agreements.items() if not agrees]
-    if wrong:
-        raise VerificationError("CONTENT_DISAGREES", f"{envelope.delivery}: {', '.join(wrong)} is not of this delivery")
+    details = ReceiptDetails(receipt.incoming_number, receipt.incoming_date, person.position, person.name)
+    downloaded = tuple((document.index, document.sha256) for document in receipt.documents)
+    return _Said(receipt.verdict, details, receipt.reason, downloaded, receipt.recall_sha256)
 
 
 def reply_to(given: letter_pb2.Envelope, letter: manifest_pb2.Manifest) -> manifest_pb2.Manifest:

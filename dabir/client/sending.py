@@ -9,7 +9,7 @@ import mimetypes
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dabir.client import documents
@@ -29,7 +29,9 @@ from dabir.intake.v1.sender_service_pb2 import SubmitLetterRequest, SubmitLetter
 
 SUBMIT_TIMEOUT_SECONDS = 60.0
 FINAL_CODES = ("INVALID_ARGUMENT", "FAILED_PRECONDITION", "ALREADY_EXISTS", "NOT_FOUND", "OUT_OF_RANGE", "REJECTED")
-"""Refusals of the letter itself. One of the caller (a certificate, a role) may be mended, and the letter sent again."""
+"""Refusals of what was sent itself."""
+MOST_LETTER_AGE = timedelta(hours=24)
+"""An older letter is registered no more (docs/formats.md, `writtenAt`)."""
 
 _MEDIA_TYPES = mimetypes.MimeTypes()
 """Python's own table: the module's functions would add whatever this machine's files say."""
@@ -53,6 +55,14 @@ def signers(profile: Profile) -> dict[str, FileSigner]:
     except (OSError, ValueError) as error:
         raise InputError("SIGNING_KEY_UNUSABLE", f"{error}; correct the profile's [[sign]]") from None
     return {pki.position(signer.certificate): signer for signer in found}
+
+
+def seal_signer(profile: Profile) -> FileSigner:
+    """The body's seal. Raises InputError."""
+    try:
+        return FileSigner(profile.seal.key, profile.seal.certificate)
+    except (OSError, ValueError) as error:
+        raise InputError("SEAL_UNUSABLE", f"{error}; correct the profile's [seal]") from None
 
 
 def compose(profile: Profile, journal: Journal, letter: pb.Manifest, files: Sequence[Path]) -> LetterEntry:
@@ -137,13 +147,24 @@ def send(hub: Hub, trust: Trust, entry: LetterEntry, progress: DocumentProgress,
             )
             answer = hub.call(hub.sender.SubmitLetter, request, timeout_seconds=SUBMIT_TIMEOUT_SECONDS)
         except RefusedError as error:
-            if error.code in FINAL_CODES:
+            if is_final(error, manifest, resumed=resumed):
                 entry.settle_refused(error.reason, str(error))
             raise
     proven = check_answer(trust, entry, manifest, answer)
     if entry.registered is None:
         entry.settle_registered(answer)
     return Sent(answer.letter, proven)
+
+
+def is_final(error: RefusedError, manifest: pb.Manifest, *, resumed: bool) -> bool:
+    """Whether the letter is settled by a refusal: asked again, it would be refused again.
+
+    One of the caller (a clearance, a role, a certificate) says nothing of what an earlier try did, and may be mended: a
+    letter that is sent again waits for that as long as the hub may still register it.
+    """
+    if error.code in FINAL_CODES or (error.code == "PERMISSION_DENIED" and not resumed):
+        return True
+    return datetime.now(UTC) - manifest.written_at.ToDatetime(tzinfo=UTC) > MOST_LETTER_AGE
 
 
 def _upload_all(hub: Hub, entry: LetterEntry, manifest: pb.Manifest, progress: DocumentProgress, resumed: bool) -> None:

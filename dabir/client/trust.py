@@ -19,7 +19,7 @@ from dabir.common.v1 import manifest_pb2, receipt_pb2, statement_pb2
 from dabir.formats import cades, pki, statement
 from dabir.formats.cades import SignatureFile
 from dabir.formats.manifest import parse_manifest
-from dabir.formats.receipt import parse_receipt
+from dabir.formats.receipt import parse_recall, parse_receipt
 from dabir.formats.signer import certificate_sha256, load_certificates
 from dabir.formats.strict_json import FormatError
 
@@ -142,6 +142,16 @@ class Trust:
         except FormatError as error:
             raise VerificationError(error.reason, f"the receipt does not verify: {error}") from None
         return SealedReceipt(receipt, hashlib.sha256(data).digest(), file)
+
+    def recall(self, data: bytes, signature: bytes, at: datetime) -> tuple[receipt_pb2.Recall, SignatureFile]:
+        """Checks a recall that the hub took at the instant `at`. Raises VerificationError."""
+        try:
+            recall = parse_recall(data)
+            file = cades.verify_detached(data, signature)
+            self._chain(file.certificates[0], file.certificates[1:], "seal", at)
+        except FormatError as error:
+            raise VerificationError(error.reason, f"the recall does not verify: {error}") from None
+        return recall, file
 
     def _chain(
         self, leaf: x509.Certificate, issuers: Sequence[x509.Certificate], purpose: pki.Purpose, at: datetime

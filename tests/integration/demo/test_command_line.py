@@ -58,15 +58,14 @@ class Body:
         except RefusedError:
             return False
 
-    def await_registrations(self, letter: str) -> int:
-        """How often the letter is registered, by the ledger, once it is there: positions follow a moment later."""
+    def await_statements(self, letter: str, event: Event) -> list[str]:
+        """The statements of an event, by the ledger, once there is one: positions follow a moment later."""
         deadline = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < deadline:
-            stated = self.client.statements(letter)
-            if found := sum(proven.event is Event.SUBMISSION_ACCEPTANCE for proven in stated):
+            if found := [proven.name for proven in self.client.statements(letter) if proven.event is event]:
                 return found
             time.sleep(0.05)
-        return 0
+        return []
 
 
 @pytest.fixture
@@ -149,6 +148,131 @@ def test_another_bodys_letter_does_not_exist(stack: Stack, sender: Body, recipie
     stranger.client.close()
 
 
+def send(sender: Body, recipient: Body, page: Path, *typed: str) -> str:
+    """A letter in the recipient's mailbox; its only delivery."""
+    code, sent = sender.run("send", "--to", recipient.office, "--subject", "آزمون", *typed, str(page))
+    assert code == 0, sent
+    delivery = f"{sent['letter']['name']}/deliveries/1"
+    recipient.await_delivery(delivery)
+    return delivery
+
+
+def test_a_letter_is_read_and_returned(sender: Body, recipient: Body, page: Path, tmp_path: Path) -> None:
+    delivery = send(sender, recipient, page)
+    for early in (("read", delivery, "--position", "مدیر"), ("return", delivery, "--reason", "unreadable")):
+        code, said = recipient.run(*early)
+        assert (code, said["reason"]) == (1, "NOT_ACCEPTED")
+    assert recipient.run("accept", delivery)[0] == 0
+    assert recipient.run("save", delivery, "--to", str(tmp_path / "saved"))[0] == 0
+    code, read = recipient.run("read", delivery, "--position", "مدیر اجرای احکام")
+    assert (code, read["statement"]["operator"]) == (0, "مدیر اجرای احکام")
+    assert recipient.run("read", delivery, "--position", "مدیر اجرای احکام")[1]["statement"] != read["statement"]
+
+    code, returned = recipient.run("return", delivery, "--reason", "attachment-missing")
+    assert (code, returned["decided_now"], returned["delivery"]["state"]) == (0, True, "returned")
+    code, again = recipient.run("return", delivery, "--reason", "unreadable")
+    assert (code, again["decided_now"], again["delivery"]["reason"]) == (0, False, "attachment-missing")
+    kept = next(one.receipt.receipt for one in sender.client.receipts(delivery) if one.receipt.receipt.reason)
+    assert [(one.index, one.sha256) for one in kept.documents] == [(1, hashlib.sha256(page.read_bytes()).digest())]
+    code, life = sender.run("letter", delivery.partition("/deliveries/")[0])
+    assert (code, [one["verdict"] for one in life["receipts"]]) == (0, ["VERDICT_ACCEPTED", "VERDICT_RETURNED"])
+    assert life["deliveries"][0]["read"]["position"] == "مدیر اجرای احکام"
+    assert life["deliveries"][0]["returned_at"]
+
+
+def test_what_was_refused_cannot_be_saved_and_it_says_why(sender: Body, recipient: Body, page: Path) -> None:
+    delivery = send(sender, recipient, page)
+    assert recipient.run("refuse", delivery, "--reason", "duplicate")[0] == 0
+    code, said = recipient.run("save", delivery)
+    assert (code, said["reason"]) == (1, "NOT_ACCEPTED")
+    assert "was refused" in said["message"]
+
+
+@pytest.mark.parametrize(("answer", "state"), [("--grant", "withdrawn"), ("--refuse", "accepted")])
+def test_a_recall_after_acceptance_is_answered(
+    answer: str, state: str, sender: Body, recipient: Body, page: Path
+) -> None:
+    delivery = send(sender, recipient, page)
+    letter = delivery.partition("/deliveries/")[0]
+    assert recipient.run("accept", delivery)[0] == 0
+    code, nobody = recipient.run("answer-recall", delivery, answer)
+    assert (code, nobody["reason"]) == (1, "NO_RECALL")
+
+    code, asked = sender.run("recall", letter, "--reason", "اشتباه")
+    assert (code, asked["statement"]["event"]) == (0, Event.RECALL.value)
+    code, again = sender.run("recall", letter, "--reason", "اشتباه")
+    assert (code, again["recall"], again["statement"]["name"]) == (0, asked["recall"], asked["statement"]["name"])
+    code, other = sender.run("recall", letter, "--reason", "دلیل دیگر")
+    assert (code, other["reason"]) == (1, "DELIVERY_RECALLED")
+    code, seen = recipient.run("letter", delivery)
+    assert (code, [one["reason"] for one in seen["recalls"]], seen["recall"]["verdict"]) == (0, ["اشتباه"], None)
+
+    code, answered = recipient.run("answer-recall", delivery, answer)
+    assert (code, answered["decided_now"], answered["delivery"]["state"]) == (0, True, state)
+    code, late = recipient.run("answer-recall", delivery, {"--grant": "--refuse", "--refuse": "--grant"}[answer])
+    assert (code, late["decided_now"], late["statement"]["name"]) == (1, False, answered["statement"]["name"])
+    code, life = sender.run("letter", letter)
+    assert (code, life["gaps"], len(life["receipts"]), len(life["recalls"])) == (0, [], 2, 1)
+
+
+def test_who_accepts_what_was_recalled_is_told(sender: Body, recipient: Body, page: Path) -> None:
+    delivery = send(sender, recipient, page)
+    assert sender.run("recall", delivery.partition("/deliveries/")[0], "--delivery", "1", "--reason", "اشتباه")[0] == 0
+    code, outcome = recipient.run("accept", delivery)
+    assert (code, outcome["decided_now"], outcome["delivery"]["state"]) == (1, False, "withdrawn")
+    code, said = recipient.run("save", delivery)
+    assert (code, said["reason"]) == (1, "NOT_ACCEPTED")
+    assert "was withdrawn" in said["message"]
+
+
+def test_a_letter_that_overtakes_the_one_it_revokes_is_held(
+    sender: Body, recipient: Body, page: Path, tmp_path: Path
+) -> None:
+    order = send(sender, recipient, page)
+    letter = order.partition("/deliveries/")[0]
+    overtaking = send(sender, recipient, page, "--revokes", letter)
+    code, accepted = recipient.run("accept", overtaking)
+    assert (code, accepted["ok"], accepted["delivery"]["state"]) == (6, True, "accepted")
+    assert accepted["held"] == [{"kind": "revokes", "letter": letter, "delivery": order}]
+    code, held = recipient.run("save", overtaking, "--to", str(tmp_path / "held"))
+    assert (code, held["reason"]) == (6, "HELD")
+    assert order in held["message"]
+    assert not (tmp_path / "held").exists()
+    assert recipient.run("save", overtaking, "--although-held", "--to", str(tmp_path / "although"))[0] == 0
+
+    assert recipient.run("accept", order)[0] == 0
+    code, again = recipient.run("accept", overtaking)
+    assert (code, again["held"]) == (0, [])
+    assert recipient.run("save", overtaking, "--to", str(tmp_path / "held"))[0] == 0
+
+
+def test_a_letter_that_comes_after_the_one_it_revokes_is_not_held(
+    sender: Body, recipient: Body, page: Path, tmp_path: Path
+) -> None:
+    order = send(sender, recipient, page)
+    assert recipient.run("accept", order)[0] == 0
+    after = send(sender, recipient, page, "--revokes", order.partition("/deliveries/")[0])
+    code, accepted = recipient.run("accept", after)
+    assert (code, accepted["held"]) == (0, [])
+    assert recipient.run("save", after, "--to", str(tmp_path / "saved"))[0] == 0
+
+
+def test_a_letter_to_one_that_never_came_is_held_but_not_as_a_copy(
+    stack: Stack, sender: Body, recipient: Body, page: Path
+) -> None:
+    """Nor is what is said to a letter of the recipient's own."""
+    elsewhere = Body(stack, "economy")
+    letter = send(sender, elsewhere, page).partition("/deliveries/")[0]
+    code, accepted = recipient.run("accept", send(sender, recipient, page, "--corrects", letter))
+    assert (code, accepted["held"]) == (6, [{"kind": "corrects", "letter": letter, "delivery": None}])
+    typed = ("--to", elsewhere.office, "--copy", recipient.office, "--subject", "آزمون", "--corrects", letter)
+    copied = sender.run("send", *typed, str(page))[1]["letter"]["name"] + "/deliveries/2"
+    recipient.await_delivery(copied)
+    assert recipient.run("accept", copied)[0] == 0
+    assert sender.run("accept", send(elsewhere, sender, page, "--follow-up", letter))[0] == 0
+    elsewhere.client.close()
+
+
 # A client that dies at a chosen line: what it was about to do is replaced by SIGKILL.
 KILLED = """
 import os, signal, sys
@@ -164,6 +288,16 @@ elif kind == "before the answer is read":
     def call(self, method, request, **rest):
         answer = called(self, method, request, **rest)
         die() if type(request).__name__ == "SubmitLetterRequest" else None
+        return answer
+    hub.Hub.call = call
+elif kind.startswith("request "):  # "request WHICH before" or "after" it is sent
+    called = hub.Hub.call
+    _, which, when = kind.split()
+    def call(self, method, request, **rest):
+        mine = type(request).__name__ == which
+        die() if mine and when == "before" else None
+        answer = called(self, method, request, **rest)
+        die() if mine else None
         return answer
     hub.Hub.call = call
 else:
@@ -188,5 +322,54 @@ def test_a_killed_client_sends_again_and_the_letter_is_registered_once(
     assert (code, [one["letter"]["name"] for one in resumed["sent"]]) == (0, [letter])
     digest = hashlib.sha256(sender.client.journal.letter(letter).manifest).hexdigest()  # type: ignore[union-attr]  # it is there
     assert resumed["sent"][0]["letter"]["manifest_sha256"] == digest
-    assert sender.await_registrations(letter) == 1
+    assert len(sender.await_statements(letter, Event.SUBMISSION_ACCEPTANCE)) == 1
     assert sender.run("send", "--resume")[1]["sent"] == []
+
+
+def sealed(body: Body, letter: str) -> dict[str, bytes]:
+    """Every receipt and recall of a letter in the body's journal, by file."""
+    journal = body.profile.parent / "journal"
+    files = [file for room in ("receipts", "recalls") for file in (journal / room).glob(f"{letter[8:]}.*/*")]
+    return {f"{file.parent.name}/{file.name}": file.read_bytes() for file in files}
+
+
+KILLED_LATER = [
+    ("recall", "RecallLetterRequest", Event.RECALL, ("recall", "LETTER", "--reason", "اشتباه")),
+    ("return", "ReturnDeliveryRequest", Event.RETURNED, ("return", "DELIVERY", "--reason", "unreadable")),
+    ("read", "MarkReadRequest", Event.CONTENT_ACCESS_TRACKING, ("read", "DELIVERY", "--position", "مدیر")),
+    ("answer", "AnswerRecallRequest", Event.RECALL_ANSWERED, ("answer-recall", "DELIVERY", "--refuse")),
+]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(("act", "request_name", "event", "typed"), KILLED_LATER, ids=lambda value: str(value)[:12])
+def test_a_client_killed_around_a_request_sends_the_same_again(
+    act: str,
+    request_name: str,
+    event: Event,
+    typed: tuple[str, ...],
+    when: str,
+    sender: Body,
+    recipient: Body,
+    page: Path,
+) -> None:
+    delivery = send(sender, recipient, page)
+    letter = delivery.partition("/deliveries/")[0]
+    assert recipient.run("accept", delivery)[0] == 0
+    if act == "answer":
+        assert sender.run("recall", letter, "--reason", "اشتباه")[0] == 0
+    body = sender if act == "recall" else recipient
+    typed = tuple({"LETTER": letter, "DELIVERY": delivery}.get(word, word) for word in typed)
+    kind = f"request {request_name} {when}"
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, kind, *typed, "--profile", str(body.profile)], check=False, capture_output=True
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    kept = sealed(body, letter)
+
+    code, again = body.run(*typed)
+    assert code == 0, again
+    if act != "read":
+        assert sealed(body, letter) == kept, "the very bytes that were signed before the kill"
+        assert again.get("decided_now", True)
+    assert sender.await_statements(letter, event) == [again["statement"]["name"]]

@@ -13,10 +13,12 @@ from click.testing import CliRunner, Result
 from dabir.cli import arguments, words
 from dabir.cli.__main__ import main
 from dabir.cli.session import Session
+from dabir.client.journal import Journal
 from dabir.common.v1 import manifest_pb2, receipt_pb2
+from dabir.formats.manifest import parse_manifest
 from dabir.formats.statement import Event
 from dabir.intake.v1 import letter_pb2
-from tests.unit.client.member import PaperHub, write_profile
+from tests.unit.client.member import POSITION, PaperHub, write_profile
 
 UUID = "4f0c1b1e-8f0b-4a55-9c3a-1f2d3c4b5a69"
 
@@ -39,6 +41,7 @@ def run(*typed: str) -> Result:
         (arguments.DAY, "۱۴۰۵/۹/۱", "2026-11-22"),
         (arguments.DAY, "1405/09/01", "2026-11-22"),
         (arguments.DAY, "2026-11-22", "2026-11-22"),
+        (arguments.INDEXES, "3,۱,3", (1, 3)),
         (arguments.INSTANT, "2026-11-22T13:30:00+03:30", datetime(2026, 11, 22, 10, tzinfo=UTC)),
     ],
 )
@@ -58,6 +61,9 @@ def test_what_may_be_typed(argument: arguments.Written[Any], typed: str, meant: 
         (arguments.DAY, "tomorrow"),
         (arguments.INSTANT, "2026-11-22T13:30:00"),
         (arguments.INSTANT, "+3"),
+        (arguments.INDEXES, "0"),
+        (arguments.INDEXES, "1,"),
+        (arguments.INDEXES, "101"),
     ],
 )
 def test_what_may_not_be_typed(argument: arguments.Written[Any], typed: str) -> None:
@@ -79,6 +85,9 @@ def test_everything_has_a_word_in_both_languages() -> None:
         (words.PRIORITIES, manifest_pb2.Priority),
         (words.CLASSIFICATIONS, manifest_pb2.Classification),
         (words.REASONS, receipt_pb2.ReturnReason),
+        (words.VERDICTS, receipt_pb2.Verdict),
+        (words.RELATIONS, manifest_pb2.RelationKind),
+        (words.CAPACITIES, manifest_pb2.Capacity),
     ):
         assert set(said) == set(enum.values()) - {0}
 
@@ -189,12 +198,94 @@ def test_a_letter_to_a_hub_that_is_down_stands_in_the_journal(tmp_path: Path) ->
         (("refuse", f"{UUID}/1"), "--reason"),
         (("refuse", f"{UUID}/1", "--reason", "unreadable"), "not-competent"),
         (("reply", f"{UUID}/1"), "at least one FILE"),
+        (("return", f"{UUID}/1"), "--reason"),
+        (("read", f"{UUID}/1"), "--position"),
+        (("recall", UUID), "--reason"),
+        (("answer-recall", f"{UUID}/1"), "--grant or --refuse"),
     ],
 )
 def test_what_is_missing_is_said(typed: tuple[str, ...], said: str) -> None:
     done = run(*typed)
     assert done.exit_code == 2
     assert said in done.stderr
+
+
+def composed(tmp_path: Path, *typed: str) -> tuple[Result, manifest_pb2.Manifest | None]:
+    """What `dabir send` signs, as it stands in the journal: the hub is down."""
+    hub = PaperHub()
+    profile = write_profile(hub, hub.seal(), tmp_path)
+    pages = [tmp_path / name for name in ("letter.pdf", "annex.pdf", "plan.pdf")]
+    for page in pages:
+        page.write_bytes(b"%PDF-1.7")
+    done = run("--json", "--profile", str(profile.path), "send", "--subject", "x", *typed, *map(str, pages))
+    entries = Journal(profile.journal).letters()
+    return done, parse_manifest(entries[0].manifest) if entries else None
+
+
+def test_everything_that_may_be_said_of_a_letter(tmp_path: Path) -> None:
+    typed = ["--to", "a1/b1", "--to", "a1/b2", "--copy", "c1/d1", "--note", "to all", "--note-for", "c1/d1", "to one"]
+    typed += ["--documents-for", "c1/d1", "3", "--answer-needed", "--follow-up", UUID, "--revokes", UUID]
+    typed += ["--outside", "cites", "وزارت", "۱۲/۳", "۱۴۰۵/۰۹/۰۱", "--priority", "immediate"]
+    typed += ["--classification", "confidential", "--classification-basis", "y", "--legal-basis", "z"]
+    typed += ["--position", POSITION, "--capacity", "deputy", "--on-behalf-of", "رئیس", "--decree", "۴۵"]
+    _, letter = composed(tmp_path, *typed)
+    assert letter is not None
+    to, copy = manifest_pb2.RECIPIENT_KIND_TO, manifest_pb2.RECIPIENT_KIND_COPY
+    assert [(one.kind, one.note, list(one.documents), one.answer_needed) for one in letter.recipients] == [
+        (to, "to all", [], True),
+        (to, "to all", [], True),
+        (copy, "to one", [1, 3], False),
+    ]
+    name = f"letters/{UUID}"
+    assert [(one.kind, one.letter or (one.body, one.number, one.date)) for one in letter.relations] == [
+        (manifest_pb2.RELATION_KIND_FOLLOW_UP, name),
+        (manifest_pb2.RELATION_KIND_REVOKES, name),
+        (manifest_pb2.RELATION_KIND_CITES, ("وزارت", "۱۲/۳", "2026-11-22")),
+    ]
+    (signer,) = letter.signers
+    said = (signer.capacity, signer.on_behalf_of, signer.decree)
+    assert said == (manifest_pb2.CAPACITY_DEPUTY, "رئیس", "۴۵")
+    assert (letter.priority, letter.classification, letter.classification_basis, list(letter.legal_basis)) == (
+        manifest_pb2.PRIORITY_IMMEDIATE,
+        manifest_pb2.CLASSIFICATION_CONFIDENTIAL,
+        "y",
+        ["z"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "reason", "said"),
+    [
+        (("--to", "a1/b1", "--note-for", "c1/d1", "x"), "USAGE", "bodies/c1/offices/d1, which gets nothing"),
+        (("--to", "a1/b1", "--documents-for", "c1/d1", "1"), "USAGE", "bodies/c1/offices/d1, which gets nothing"),
+        (("--to", "a1/b1", "--documents-for", "a1/b1", "4"), "NO_SUCH_DOCUMENT", "4 is not a document"),
+        (("--to", "a1/b1", "--copy", "a1/b1"), "DUPLICATE_RECIPIENT", "at most once"),
+        (("--to", "a1/b1", "--capacity", "deputy"), "USAGE", "need --position"),
+        (("--to", "a1/b1", "--position", POSITION, "--capacity", "on-behalf"), "MISSING_FIELD", "onBehalfOf"),
+        (("--to", "a1/b1", "--position", POSITION, "--position", "nobody"), "NO_SUCH_POSITION", "no key of nobody"),
+        (("--to", "a1/b1", "--position", POSITION, "--position", POSITION), "DUPLICATE_SIGNER", "signs once"),
+        (("--to", "a1/b1", "--outside", "cites", "y", "n" * 65, "1405/09/01"), "TOO_LONG", "relations[0].number"),
+    ],
+)
+def test_what_a_letter_cannot_say(typed: tuple[str, ...], reason: str, said: str, tmp_path: Path) -> None:
+    done, letter = composed(tmp_path, *typed)
+    answer = json.loads(done.stdout)
+    assert (done.exit_code, answer["reason"], letter) == (2, reason, None)
+    assert said in answer["message"]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        ("رد نامه به دلیل RETURN_REASON_DUPLICATE را نمی‌پذیرد.", "رد نامه به دلیل تکراری است را نمی‌پذیرد."),
+        ("letters/x در وضعیت WITHDRAWN است", "letters/x در وضعیت پس گرفته شد است"),
+        ("مهلت answer آمده است", "مهلت پاسخ آمده است"),
+        ("نشانی bodies/answer/offices/acceptance نیست", "نشانی bodies/answer/offices/acceptance نیست"),
+        ("RETURN_REASON_DUPLICATE is not permitted", "RETURN_REASON_DUPLICATE is not permitted"),
+    ],
+)
+def test_a_persian_sentence_holds_persian_words(sentence: str, shown: str) -> None:
+    assert words.in_persian(sentence) == shown
 
 
 def stack(folder: Path, *, pid: int, start: int, state: str = "up") -> Path:

@@ -270,3 +270,13 @@ def test_other_bytes_than_the_manifest_names_are_not_kept(scripted: Scripted, hu
         documents.download(hub, NAME, "key", target, len(BYTES), SHA256, documents.quiet)
     assert not target.exists()
     assert list(tmp_path.glob("*.part")) == []
+
+
+def test_no_more_is_written_than_the_manifest_names(scripted: Scripted, hub: Hub, tmp_path: Path) -> None:
+    scripted.served = BYTES + bytes(1 << 20)
+    target = tmp_path / "1-annex.pdf"
+    with pytest.raises(VerificationError) as raised:
+        documents.download(hub, NAME, "key", target, len(BYTES), SHA256, documents.quiet)
+    assert raised.value.reason == "TOO_LONG"
+    assert not target.exists()
+    assert sum(file.stat().st_size for file in tmp_path.glob("*.part")) <= len(BYTES)

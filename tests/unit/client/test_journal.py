@@ -78,10 +78,40 @@ def test_the_first_receipt_stands(tmp_path: Path) -> None:
     assert journal.receipt(delivery, "ACCEPTED") is None
     first = journal.add_receipt(delivery, "ACCEPTED", b"first", b"signature")
     second = journal.add_receipt(delivery, "ACCEPTED", b"second", b"signature")
-    assert first.receipt == second.receipt == b"first"
+    assert first.data == second.data == b"first"
     assert journal.receipt(delivery, "REFUSED") is None
-    journal.drop_receipt(first)
+    journal.drop_sealed(first)
     assert journal.receipt(delivery, "ACCEPTED") is None
+
+
+def test_a_recall_is_known_by_what_it_asks_for(tmp_path: Path) -> None:
+    journal, letter = Journal(tmp_path), f"letters/{uuid.uuid4()}"
+    every = [f"{letter}/deliveries/{number}" for number in range(1, 501)]
+    kept = journal.add_recall(letter, (), b"all", b"signature")
+    journal.add_recall(letter, every, b"named", b"signature")
+    found = journal.recall(letter, every[::-1])
+    assert (journal.recall(letter, ()), found and found.data) == (kept, b"named")
+    assert journal.recall(letter, every[:2]) is None
+    journal.drop_sealed(kept)
+    assert journal.recall(letter, ()) is None
+
+
+def test_a_reading_has_one_id_until_it_was_answered(tmp_path: Path) -> None:
+    journal, delivery = Journal(tmp_path), f"letters/{uuid.uuid4()}/deliveries/3"
+    first = journal.reading_id(delivery, "وزیر")
+    assert uuid.UUID(first).version == 4
+    assert Journal(tmp_path).reading_id(delivery, "وزیر") == first
+    assert journal.reading_id(delivery, "معاون") != first
+    journal.drop_reading(delivery, "وزیر")
+    assert journal.reading_id(delivery, "وزیر") != first
+
+
+def test_what_was_downloaded_is_kept_by_index(tmp_path: Path) -> None:
+    journal, delivery = Journal(tmp_path), f"letters/{uuid.uuid4()}/deliveries/3"
+    assert journal.downloaded(delivery) == {}
+    for index in (12, 2, 2):
+        journal.add_downloaded(delivery, index, bytes([index]) * 32)
+    assert list(journal.downloaded(delivery).items()) == [(2, b"\2" * 32), (12, b"\x0c" * 32)]
 
 
 KILLED = """

@@ -1,0 +1,31 @@
+"""What came to our body, and what the ledger shows it: as the hub lists it, statements checked."""
+
+from collections.abc import Iterator
+
+from dabir.client.directory import pages
+from dabir.client.hub import Hub
+from dabir.client.trust import Proven, Trust
+from dabir.evidence.v1.evidence_pb2 import ListStatementsRequest
+from dabir.intake.v1 import letter_pb2, recipient_service_pb2
+
+
+def envelopes(
+    hub: Hub, office: str = "", state: letter_pb2.DeliveryState.ValueType = letter_pb2.DELIVERY_STATE_UNSPECIFIED
+) -> Iterator[letter_pb2.Envelope]:
+    """What came to our body, newest first."""
+    request = recipient_service_pb2.ListDeliveriesRequest(office=office, state=state)
+    yield from pages(hub, hub.recipient.ListDeliveries, request, "deliveries")
+
+
+def delivery(hub: Hub, name: str) -> letter_pb2.Delivery:
+    """One delivery of ours. Raises RefusedError (NOT_FOUND)."""
+    return hub.call(hub.recipient.GetDelivery, recipient_service_pb2.GetDeliveryRequest(name=name)).delivery
+
+
+def read_statements(hub: Hub, trust: Trust, parent: str = "") -> list[Proven]:
+    """The statements about a letter, delivery or body, or all of our body's, by position. Raises VerificationError.
+
+    One that the hub stated a moment ago may not be listed yet.
+    """
+    request = ListStatementsRequest(parent=parent, page_size=500)
+    return [trust.statement(given) for given in pages(hub, hub.evidence.ListStatements, request, "statements")]
