@@ -11,9 +11,11 @@ import sys
 import tempfile
 import time
 import traceback
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from dabir.formats.persian import persian_digits
 from infra.demo.annexes import Annexes, deal
 from infra.demo.cast import Cast, Endpoints
 from infra.demo.check import Checked, check, look_before
@@ -77,13 +79,27 @@ def _row(checked: Checked, one: Travelled, travelled: Sequence[Travelled]) -> Ro
     fine = planned.number not in checked.troubled
     if planned.fault is not None:
         return Row(planned, "", f"ثبت نشد: {one.refusal_reason}", fine)
-    said = {
-        Outcome.ACCEPTED: "رسید داده شد",
-        Outcome.REFUSED: "پذیرفته نشد",
-        Outcome.ACCEPTED_LATE: "دیر رسید داده شد",
-    }[planned.outcome]
-    answer = next((other for other in travelled if other.planned.answers == planned.number), None)
-    return Row(planned, one.number, f"{said}، پاسخ با {answer.planned.number}" if answer else said, fine)
+    count = Counter(to.outcome for to in planned.recipients)
+    several = len(planned.recipients) > 1
+    said = [
+        f"{persian_digits(str(count[outcome]))} {word}" if several else word
+        for outcome, word in _OUTCOMES.items()
+        if count[outcome]
+    ]
+    said += ["خوانده شد"] if any(to.read_by for to in planned.recipients) else []
+    said += [f"پاسخ با {other.planned.number}" for other in travelled if other.planned.answers == planned.number]
+    said += [f"از {planned.overtakes} پیش افتاد و نگه داشته شد"] if planned.overtakes else []
+    return Row(planned, one.number, "، ".join(said), fine)
+
+
+_OUTCOMES = {
+    Outcome.ACCEPTED: "رسید داده شد",
+    Outcome.REFUSED: "پذیرفته نشد",
+    Outcome.ACCEPTED_LATE: "دیر رسید داده شد",
+    Outcome.RETURNED: "عودت شد",
+    Outcome.WITHDRAWN: "نخوانده پس گرفته شد",
+    Outcome.RECALL_REFUSED: "رسید داده شد، با استرداد موافقت نشد",
+}
 
 
 def figures_of(checked: Checked, *, seconds: float, temporal_ui: str | None) -> dict[str, object]:
@@ -95,6 +111,10 @@ def figures_of(checked: Checked, *, seconds: float, temporal_ui: str | None) -> 
         "accepted": checked.accepted,
         "refused_by_recipient": checked.refused_by_recipient,
         "answered": checked.answered,
+        "returned": checked.returned,
+        "withdrawn": checked.withdrawn,
+        "recall_refused": checked.recall_refused,
+        "read": checked.read,
         "late": checked.late,
         "refused_at_intake": checked.refused_at_intake,
         "registry_gaps": checked.registry_gaps,

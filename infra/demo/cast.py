@@ -1,7 +1,10 @@
 """Who plays: a client for each body of the demo, and the endpoints where the hub tells it."""
 
+import contextlib
 import json
+import threading
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from dabir.client import Client, RefusedError
@@ -18,6 +21,7 @@ class Cast:
         self.members: dict[str, Member] = {member.id: member for member in members()}
         self._stack = stack
         self._clients: dict[str, Client] = {}
+        self._turns = {body: threading.Lock() for body in self.members}
 
     def __enter__(self) -> "Cast":
         return self
@@ -31,6 +35,12 @@ class Cast:
         if body not in self._clients:
             self._clients[body] = Client.from_profile(profile_folder(self._stack, self.members[body]) / "profile.toml")
         return self._clients[body]
+
+    @contextlib.contextmanager
+    def using(self, body: str) -> Iterator[Client]:
+        """The body's client, for one thread at a time."""
+        with self._turns[body]:
+            yield self.client(body)
 
     def office(self, body: str) -> str:
         """`bodies/{body}/offices/main`, also for a body that has not joined."""

@@ -6,34 +6,25 @@ reading (dabir.client.trust), every receipt against its statement, every chain f
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dabir.client import Client, ClientError, RefusedError
 from dabir.client.chains import Head, gaps, heads
 from dabir.client.trust import Proven
+from dabir.common.v1.manifest_pb2 import CLASSIFICATION_NORMAL
+from dabir.common.v1.receipt_pb2 import VERDICT_RECALL_REFUSED, Verdict
+from dabir.formats import names
 from dabir.formats.statement import Event
 from dabir.intake.v1 import letter_pb2
+from infra.demo import content, expected
 from infra.demo.cast import Cast
 from infra.demo.hooks import Hook
-from infra.demo.plan import Outcome
+from infra.demo.plan import Outcome, To
 from infra.demo.play import Travelled
 
 MOST_WAIT_SECONDS = 90.0
 """For the workflows to state what follows from the last act."""
-
-_EVENTS = {
-    Outcome.ACCEPTED: {Event.AVAILABLE, Event.CONSIGNMENT_ACCEPTANCE, Event.CONTENT_HANDOVER},
-    Outcome.REFUSED: {Event.AVAILABLE, Event.CONSIGNMENT_REJECTION},
-    Outcome.ACCEPTED_LATE: {
-        Event.AVAILABLE,
-        Event.ACCEPTANCE_REJECTION_EXPIRY,
-        Event.CONSIGNMENT_ACCEPTANCE,
-        Event.CONTENT_HANDOVER,
-    },
-}
-_TOLD = {Event.NOTIFICATION_FOR_ACCEPTANCE}
-"""Stated when a hook was taken: of the play's course it says nothing, and it may come late."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +49,10 @@ class Checked:
     accepted: int = 0
     refused_by_recipient: int = 0
     answered: int = 0
+    returned: int = 0
+    withdrawn: int = 0
+    recall_refused: int = 0
+    read: int = 0
     late: int = 0
     refused_at_intake: int = 0
     registry_gaps: int = 0
@@ -89,13 +84,8 @@ def check(
 ) -> Checked:
     """Compares the plan with what the hub says to `cast`, which should be another one than the play's."""
     checked = Checked()
+    check_letters(cast, checked, travelled)
     registered = [one for one in travelled if one.planned.fault is None]
-    _wait_for_events(cast, checked, registered)
-    for one in registered:
-        _check_letter(cast, checked, one)
-    for one in travelled:
-        if one.planned.fault is not None:
-            _check_refused(cast, checked, one)
     stated = [proven for proven in all_statements(cast) if proven.name not in before.statements]
     _count_events(checked, {one.name for one in registered}, stated)
     broken = gaps(stated, known=before.heads, first_digests=before.registrations)
@@ -105,13 +95,27 @@ def check(
     return checked
 
 
+def check_letters(cast: Cast, checked: Checked, travelled: Sequence[Travelled]) -> None:
+    """Compares each of these letters with the plan; those that they answer, overtake or reuse stand among them."""
+    registered = [one for one in travelled if one.planned.fault is None]
+    _wait_for_events(cast, checked, registered)
+    by_number = {one.planned.number: one for one in registered}
+    for one in registered:
+        _check_letter(cast, checked, one, registered)
+        if one.planned.overtakes:
+            _check_overtaking(cast, checked, one, by_number[one.planned.overtakes])
+    for one in travelled:
+        if one.planned.fault is not None:
+            _check_refused(cast, checked, one, by_number)
+
+
 def _wait_for_events(cast: Cast, checked: Checked, registered: Sequence[Travelled]) -> None:
     """Until every letter has the events that the plan says; those that never come are problems."""
     for one in registered:
-        client, answered = cast.client(one.planned.sender), _is_answered(one, registered)
+        client, wanted = cast.client(one.planned.sender), expected.events(one, registered)
 
-        def missing(client: Client = client, one: Travelled = one, answered: bool = answered) -> set[str]:
-            return _expected(one, answered) - _told(client.statements(one.name))
+        def missing(client: Client = client, one: Travelled = one, wanted: set[str] = wanted) -> set[str]:
+            return wanted - expected.told(client.statements(one.name))
 
         if left := _until_empty(missing):
             checked.problem(one.planned.number, f"the ledger lacks {', '.join(sorted(left))}")
@@ -124,26 +128,7 @@ def _until_empty(missing: Callable[[], set[str]]) -> set[str]:
     return left
 
 
-def _is_answered(one: Travelled, registered: Sequence[Travelled]) -> bool:
-    return any(other.planned.answers == one.planned.number for other in registered)
-
-
-def _expected(one: Travelled, answered: bool) -> set[str]:
-    """`subject event` of everything that must be stated of a letter."""
-    expected = {f"{one.name} {Event.SUBMISSION_ACCEPTANCE}"}
-    if one.planned.closes:
-        expected.add(f"{one.name} {Event.CLOSED}")
-    for place in range(1, len(one.planned.recipients) + 1):
-        events = _EVENTS[one.planned.outcome] | _TOLD | ({Event.ANSWERED} if answered else set())
-        expected |= {f"{one.delivery(place)} {event}" for event in events}
-    return expected
-
-
-def _told(stated: Iterable[Proven]) -> set[str]:
-    return {f"{proven.subject} {proven.event}" for proven in stated}
-
-
-def _check_letter(cast: Cast, checked: Checked, one: Travelled) -> None:
+def _check_letter(cast: Cast, checked: Checked, one: Travelled, registered: Sequence[Travelled]) -> None:
     """One registered letter, as its sender and as each recipient is shown it."""
     planned, sender = one.planned, cast.client(one.planned.sender)
     try:
@@ -155,57 +140,75 @@ def _check_letter(cast: Cast, checked: Checked, one: Travelled) -> None:
     checked.receipts_verified += len(life.receipts)
     if life.gaps:
         checked.problem(planned.number, f"gaps in {', '.join(sorted({gap.chain for gap in life.gaps}))}")
-    answered = any(proven.event is Event.ANSWERED for proven in life.statements)
     closed = letter.state == letter_pb2.LETTER_STATE_CLOSED
     if (letter.registry_number.text, closed) != (one.number, planned.closes):
         checked.problem(planned.number, f"is {letter.registry_number.text}, {'closed' if closed else 'open'}")
-    if [delivery.recipient_office for delivery in deliveries] != [cast.office(body) for body in planned.recipients]:
+    if _is_in_confidential_book(letter) is (planned.classification == CLASSIFICATION_NORMAL):
+        checked.problem(planned.number, f"is in the book {letter.registry_number.book}")
+    if [delivery.recipient_office for delivery in deliveries] != [cast.office(to.body) for to in planned.recipients]:
         checked.problem(planned.number, "has other deliveries than recipients")
-    extra = _told(life.statements) - _expected(one, answered)
-    if extra:
+    if extra := expected.told(life.statements) - expected.events(one, registered):
         checked.problem(planned.number, f"also: {', '.join(sorted(extra))}")
-    for delivery in deliveries:
-        _check_delivery(cast, checked, one, delivery, answered=answered)
+    for to, delivery in zip(planned.recipients, deliveries, strict=False):
+        _check_delivery(cast, checked, one, to, delivery, answered=expected.is_answered(planned, to, registered))
+
+
+def _is_in_confidential_book(letter: letter_pb2.Letter) -> bool:
+    return names.split_book(letter.registry_number.book)[1] == "out-confidential"
 
 
 def _check_delivery(
-    cast: Cast, checked: Checked, one: Travelled, sent: letter_pb2.SentDelivery, *, answered: bool
+    cast: Cast, checked: Checked, one: Travelled, to: To, sent: letter_pb2.SentDelivery, *, answered: bool
 ) -> None:
-    """Sender and recipient are shown the same state, and the recipient what was sent, or nothing if it refused."""
-    refused = one.planned.outcome is Outcome.REFUSED
-    state = letter_pb2.DELIVERY_STATE_REFUSED if refused else letter_pb2.DELIVERY_STATE_ACCEPTED
-    state = letter_pb2.DELIVERY_STATE_ANSWERED if answered else state
-    late = one.planned.outcome is Outcome.ACCEPTED_LATE
-    recipient = cast.client(sent.recipient_office.split("/")[1])
+    """Sender and recipient are shown the same state, and the recipient what was sent, or nothing if it is closed."""
+    state, late = expected.state(to, answered=answered), to.outcome is Outcome.ACCEPTED_LATE
+    recipient = cast.client(to.body)
     try:
         got = recipient.delivery(sent.name)
-        subject = "" if refused else recipient.open(sent.name).manifest.manifest.subject
+        opened = recipient.open(sent.name) if expected.is_open(to) else None
     except ClientError as error:
         checked.problem(one.planned.number, f"{sent.recipient_office}: {error.reason} {error}")
         return
-    shown = (sent.state, got.envelope.state, sent.times.late_acceptance, got.HasField("content"), subject)
-    if shown != (state, state, late, not refused, "" if refused else one.planned.subject):
+    reader = sent.first_reading.position
+    shown = (sent.state, got.envelope.state, sent.times.late_acceptance, sent.times.late_answer, reader)
+    if shown != (state, state, late, False, to.read_by) or got.HasField("content") is not (opened is not None):
         checked.problem(one.planned.number, f"{sent.name} is not as planned: {shown}")
+    if opened is not None:
+        for what in content.differences(one.planned, to, sent.name, opened):
+            checked.problem(one.planned.number, f"{sent.name} has another {what} than planned")
 
 
-def _check_refused(cast: Cast, checked: Checked, one: Travelled) -> None:
-    """The hub refused it for the planned reason, and holds nothing of it."""
+def _check_overtaking(cast: Cast, checked: Checked, one: Travelled, earlier: Travelled) -> None:
+    """What overtook another letter was taken in before it."""
+    client = cast.client(one.planned.sender)
+    first, then = (
+        [proven.position for proven in client.statements(name) if proven.event is Event.CONSIGNMENT_ACCEPTANCE]
+        for name in (one.name, earlier.name)
+    )
+    if not first < then:
+        checked.problem(one.planned.number, f"did not overtake {earlier.planned.number}")
+
+
+def _check_refused(cast: Cast, checked: Checked, one: Travelled, registered: Mapping[str, Travelled]) -> None:
+    """The hub refused it for the planned reason, and holds nothing of it; under its name, what was before."""
     planned = one.planned
     wanted = planned.fault.value if planned.fault else ""
     if one.refusal_reason != wanted:
         checked.problem(planned.number, f"was to be refused for {wanted}, not {one.refusal_reason or 'registered'}")
         return
     try:
-        cast.client(planned.sender).letter(one.name)
+        held = cast.client(planned.sender).letter(one.name).registry_number.text
     except RefusedError as error:
-        if error.code == "NOT_FOUND":
-            checked.refused_at_intake += 1
-            return
-        raise
-    checked.problem(planned.number, "was refused, and yet is registered")
+        if error.code != "NOT_FOUND":
+            raise
+        held = ""
+    if held == (registered[planned.reuses].number if planned.reuses else ""):
+        checked.refused_at_intake += 1
+    else:
+        checked.problem(planned.number, f"was refused, and yet is registered as {held or 'nothing'}")
 
 
-def _count_events(checked: Checked, letters: set[str], stated: Iterable[Proven]) -> None:
+def _count_events(checked: Checked, letters: set[str], stated: Sequence[Proven]) -> None:
     """The figures, over the statements of this run's letters."""
     counted = Counter(proven.event for proven in stated if proven.payload.txn in letters)
     checked.letters = counted[Event.SUBMISSION_ACCEPTANCE]
@@ -213,6 +216,11 @@ def _count_events(checked: Checked, letters: set[str], stated: Iterable[Proven])
     checked.accepted = counted[Event.CONSIGNMENT_ACCEPTANCE]
     checked.refused_by_recipient = counted[Event.CONSIGNMENT_REJECTION]
     checked.answered = counted[Event.ANSWERED]
+    checked.returned = counted[Event.RETURNED]
+    checked.withdrawn = counted[Event.WITHDRAWN]
+    answers = [one.says.reason for one in stated if one.event is Event.RECALL_ANSWERED and one.payload.txn in letters]
+    checked.recall_refused = answers.count(Verdict.Name(VERDICT_RECALL_REFUSED))
+    checked.read = counted[Event.CONTENT_ACCESS_TRACKING]
     checked.late = counted[Event.ACCEPTANCE_REJECTION_EXPIRY]
     checked.statements = counted.total()
 
@@ -225,7 +233,7 @@ def _check_hooks(
     checked.webhooks_verified = len(ours)
     told = {(hook.body, hook.delivery) for hook in ours if hook.event_type == "delivery.available"}
     for one in registered:
-        for place, body in enumerate(one.planned.recipients, start=1):
-            if (body, one.delivery(place)) not in told:
-                checked.problem(one.planned.number, f"{cast.members[body].en} was not told by a hook")
+        for place, to in enumerate(one.planned.recipients, start=1):
+            if (to.body, one.delivery(place)) not in told:
+                checked.problem(one.planned.number, f"{cast.members[to.body].en} was not told by a hook")
     checked.problems += [f"a webhook did not verify: {what}" for what in unverified]

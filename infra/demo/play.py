@@ -1,31 +1,45 @@
-"""Plays the plan: bodies write, sign, send, take in, refuse and answer, each by its own client.
+"""Plays the plan: bodies write, sign, send, take in, refuse, return, recall and answer, each by its own client.
 
-A recipient acts when the hub's webhook told it that something is in its mailbox, and on nothing else.
+A recipient acts when the hub's webhook told it that something is in its mailbox, and on nothing else. The stories of
+the plan travel side by side; of one body's client only one thing is asked at a time.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dabir.cli import words
-from dabir.client import RECIPIENT_KIND_TO, Client, Manifest, Recipient, RefusedError
-from dabir.common.v1.manifest_pb2 import CLASSIFICATION_NORMAL, PRIORITY_NORMAL, ManifestSender
+from dabir.client import Client, HeldError, RefusedError
+from dabir.client.receiving import Decided
 from dabir.formats import names
-from dabir.formats.calendar import format_date
 from dabir.formats.persian import isolate, persian_digits
 from dabir.formats.statement import Event
-from infra.demo import faulty, render
+from dabir.intake.v1.letter_pb2 import DELIVERY_STATE_WITHDRAWN
+from infra.demo import faulty, writing
 from infra.demo.annexes import Annexes
 from infra.demo.cast import Cast
 from infra.demo.hooks import Receivers
-from infra.demo.plan import FAULTY, REFUSAL_REASON, REGISTERED, Letter, Outcome
+from infra.demo.plan import (
+    FAULTY,
+    REFUSAL_REASON,
+    REGISTERED,
+    RETURN_REASON,
+    STORIES,
+    Letter,
+    Outcome,
+    To,
+)
 from infra.demo.show import Stage
-from infra.local.members import TIME_ZONE
 
 MOST_WAIT_SECONDS = 90.0
 """For a hook or a statement that must come. Long: a slow machine is no failure."""
+LAST_MINUTE = timedelta(seconds=20)
+"""How long before its due an answer is written that comes at the last minute."""
+SIDE_BY_SIDE = 6
+RECALL_REASON = "این نامه به اشتباه فرستاده شده است."
 
 
 class PlayError(RuntimeError):
@@ -45,6 +59,10 @@ class Travelled:
         """The delivery to the `place`-th recipient, 1-based."""
         return names.delivery(self.name, place)
 
+    def delivery_to(self, body: str) -> str:
+        """The delivery to a body."""
+        return self.delivery([to.body for to in self.planned.recipients].index(body) + 1)
+
 
 @dataclass
 class Play:
@@ -60,151 +78,208 @@ class Play:
     def perform(self) -> list[Travelled]:
         """The whole plan. Raises PlayError, or a ClientError that the plan does not know."""
         self.stage.scene("نامه‌ها به راه می‌افتند — the letters travel")
-        for planned in REGISTERED:
-            self._send(planned)
-            if planned.outcome is not Outcome.ACCEPTED_LATE:
-                self._receive(planned)
+        with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="story") as stories:
+            for told in [stories.submit(self._tell, story) for story in STORIES]:
+                told.result()
         self.stage.scene("آنچه ثبت نمی‌شود — what the hub refuses")
         for planned in FAULTY:
             self._send_faulty(planned)
-        self.stage.scene("دیرکرد — late")
-        for planned in REGISTERED:
-            if planned.outcome is Outcome.ACCEPTED_LATE:
-                self._receive_late(planned)
         return [self.travelled[planned.number] for planned in (*REGISTERED, *FAULTY)]
+
+    def _tell(self, story: tuple[Letter, ...]) -> None:
+        """One letter after the other; who is late comes last. One that is overtaken is taken in after what overtook."""
+        overtaken = {letter.overtakes for letter in story}
+        for planned in story:
+            if planned.at_the_last_minute:
+                self._await_last_minute(planned)
+            self._send(planned)
+            if planned.overtakes:
+                self._receive_overtaking(planned)
+            elif planned.number not in overtaken:
+                self._receive(planned)
+        for planned in story:
+            for to in planned.recipients:
+                if to.outcome is Outcome.ACCEPTED_LATE:
+                    self._receive_late(planned, to)
 
     def _send(self, planned: Letter) -> None:
         """Composes and sends. A file that inspection rejects is taken out, told, and the letter written without it."""
-        client = self.cast.client(planned.sender)
         while True:
-            files = [self._page(planned), *self.annexes.of(planned)]
-            letter = self._letter(planned)
-            if planned.answers:
-                entry = client.reply(self.travelled[planned.answers].delivery(1), letter, files)
-            else:
-                entry = client.compose(letter, files)
-            try:
-                sent = client.send(entry)
-                break
-            except RefusedError as error:
-                place = entry.documents.index(error.metadata["document"]) if "document" in error.metadata else 0
-                if place == 0:
-                    raise
-                rejected = self.annexes.reject(planned, files[place], error.reason, str(error))
-                self.stage.aside(f"{rejected.file.name}: {rejected.reason} — {rejected.message}", style="yellow")
+            annexed = self.annexes.of(planned)
+            own = writing.pages(planned, self.cast.members, self.folder, len(annexed))
+            registered = {number: one.name for number, one in self.travelled.items()}
+            letter, files = writing.manifest(planned, self.cast.office, registered), [*own, *annexed]
+            with self.cast.using(planned.sender) as client:
+                if planned.answers:
+                    asked = self.travelled[planned.answers].delivery_to(planned.sender)
+                    entry = client.reply(asked, letter, files)
+                else:
+                    entry = client.compose(letter, files)
+                try:
+                    sent = client.send(entry)
+                    break
+                except RefusedError as error:
+                    place = entry.documents.index(error.metadata["document"]) if "document" in error.metadata else 0
+                    if place < len(own):
+                        raise
+                    rejected = self.annexes.reject(planned, files[place], error.reason, str(error))
+                    self.stage.aside(f"{rejected.file.name}: {rejected.reason} — {rejected.message}", style="yellow")
         number = sent.letter.registry_number.text
         self.travelled[planned.number] = Travelled(planned, entry.letter, number)
-        annexed = f" با {persian_digits(str(len(files) - 1))} پیوست" if len(files) > 1 else ""
-        self.stage.letter(planned, f"ثبت شد{annexed}، شمارهٔ {isolate(number)}", style="cyan")
+        said = f" با {persian_digits(str(len(files) - 1))} پیوست" if len(files) > 1 else ""
+        self.stage.letter(planned, f"ثبت شد{said}، شمارهٔ {isolate(number)}", style="cyan")
 
     def _receive(self, planned: Letter) -> None:
-        """Every recipient, once it was told, signs for the letter and saves it, or refuses it."""
-        for place, body in enumerate(planned.recipients, start=1):
-            delivery = self.travelled[planned.number].delivery(place)
-            self._await_hook(planned, body, delivery)
-            client = self.cast.client(body)
-            if planned.outcome is Outcome.REFUSED:
-                decided = client.refuse(delivery, REFUSAL_REASON)
-                reason = words.REASONS[REFUSAL_REASON][0]
-                self.stage.delivery(planned, body, f"نپذیرفت: {reason}", style="magenta")
-            else:
-                decided = client.accept(delivery)
-                opened = client.save(delivery, self.folder / "saved" / delivery.replace("/", "-"))
-                in_number = decided.delivery.envelope.in_number.text
-                count = persian_digits(str(len(opened.documents)))
-                said = f"رسید داد، شمارهٔ وارده {isolate(in_number)}، {count} سند دریافت شد"
-                self.stage.delivery(planned, body, said, style="green")
-            if not decided.by_us:
-                raise PlayError(f"letter {planned.number}: {body}'s receipt did not decide {delivery}")
+        """Every recipient but the late does what the plan says, once it was told."""
+        for to in planned.recipients:
+            if to.outcome is not Outcome.ACCEPTED_LATE:
+                self._act(planned, to)
 
-    def _receive_late(self, planned: Letter) -> None:
+    def _act(self, planned: Letter, to: To) -> None:
+        delivery = self._await_hook(planned, to)
+        if to.outcome is Outcome.WITHDRAWN:
+            self._recall_unopened(planned, to, delivery)
+            return
+        if to.outcome is Outcome.REFUSED:
+            self._decide(
+                planned,
+                to,
+                f"نپذیرفت: {_reason(REFUSAL_REASON)}",
+                "magenta",
+                lambda client: client.refuse(delivery, REFUSAL_REASON),
+            )
+            return
+        self._accept(planned, to, delivery)
+        self._save(planned, to, delivery)
+        if to.outcome is Outcome.RETURNED:
+            self._decide(
+                planned,
+                to,
+                f"عودت داد: {_reason(RETURN_REASON)}",
+                "magenta",
+                lambda client: client.return_delivery(delivery, RETURN_REASON),
+            )
+        if to.outcome is Outcome.RECALL_REFUSED:
+            self._recall(planned)
+            self._decide(
+                planned,
+                to,
+                "با استرداد موافقت نکرد",
+                "magenta",
+                lambda client: client.answer_recall(delivery, grant=False),
+            )
+
+    def _decide(self, planned: Letter, to: To, said: str, style: str, act: Callable[[Client], Decided]) -> Decided:
+        """Signs a receipt, which must be the one that decides."""
+        with self.cast.using(to.body) as client:
+            decided = act(client)
+        if not decided.by_us:
+            raise PlayError(f"letter {planned.number}: {to.body}'s receipt did not decide")
+        number = isolate(decided.delivery.envelope.in_number.text)
+        self.stage.delivery(planned, to.body, said.format(number=number), style=style)
+        return decided
+
+    def _accept(self, planned: Letter, to: To, delivery: str) -> Decided:
+        said = "رسید داد، شمارهٔ وارده {number}"
+        return self._decide(planned, to, said, "green", lambda client: client.accept(delivery))
+
+    def _save(self, planned: Letter, to: To, delivery: str) -> None:
+        """Downloads the documents; a person reads them, if the plan says so."""
+        with self.cast.using(to.body) as client:
+            opened = client.save(delivery, self.folder / "saved" / delivery.replace("/", "-"))
+            if to.read_by:
+                client.mark_read(delivery, to.read_by)
+        read = f" و {to.read_by} آن را خواند" if to.read_by else ""
+        count = persian_digits(str(len(opened.documents)))
+        self.stage.delivery(planned, to.body, f"{count} سند دریافت شد{read}", style="green")
+
+    def _receive_overtaking(self, planned: Letter) -> None:
+        """Its recipient takes it in first, and its client holds it until what it overtook was taken in too."""
+        earlier, (to,) = self.travelled[planned.overtakes], planned.recipients
+        delivery = self._await_hook(planned, to)
+        self._await_hook(earlier.planned, to)
+        held = self._accept(planned, to, delivery).opened
+        waits_for = [one.delivery for one in held.held] if held else []
+        try:
+            self._save(planned, to, delivery)
+        except HeldError:
+            said = f"نگه داشته شد تا نامهٔ {persian_digits(planned.overtakes)} رسید شود"
+            self.stage.delivery(planned, to.body, said, style="yellow")
+        else:
+            raise PlayError(f"letter {planned.number} overtook {planned.overtakes} and was not held")
+        if waits_for != [earlier.delivery_to(to.body)]:
+            raise PlayError(f"letter {planned.number} is held for {waits_for}")
+        self._act(earlier.planned, earlier.planned.recipients[0])
+        self._save(planned, to, delivery)
+
+    def _recall_unopened(self, planned: Letter, to: To, delivery: str) -> None:
+        """The sender asks for it back while nobody signed for it: the hub withdraws it."""
+        self._recall(planned)
+
+        def is_withdrawn() -> bool:
+            with self.cast.using(to.body) as client:
+                return client.delivery(delivery).envelope.state == DELIVERY_STATE_WITHDRAWN
+
+        _until(is_withdrawn, f"letter {planned.number} was not withdrawn from {to.body}")
+        self.stage.delivery(planned, to.body, "پیش از رسید پس گرفته شد", style="magenta")
+
+    def _recall(self, planned: Letter) -> None:
+        with self.cast.using(planned.sender) as client:
+            client.recall(self.travelled[planned.number].name, RECALL_REASON)
+        self.stage.letter(planned, "فرستنده استرداد آن را خواست", style="magenta")
+
+    def _receive_late(self, planned: Letter, to: To) -> None:
         """The recipient signs only when the ledger says that its time is over."""
-        delivery, body = self.travelled[planned.number].delivery(1), planned.recipients[0]
-        self.stage.delivery(planned, body, "هنوز چیزی امضا نکرده است")
-        deadline = time.monotonic() + MOST_WAIT_SECONDS
-        while not _has_expired(self.cast.client(body), delivery):
-            if time.monotonic() > deadline:
-                raise PlayError(f"letter {planned.number}: AcceptanceRejectionExpiry was not stated")
-            time.sleep(0.2)
-        self.stage.delivery(planned, body, "مهلت پذیرش گذشت و گواهی آن ثبت شد", style="red")
-        self._receive(planned)
+        delivery = self.travelled[planned.number].delivery_to(to.body)
+        self.stage.delivery(planned, to.body, "هنوز چیزی امضا نکرده است")
 
-    def _await_hook(self, planned: Letter, body: str, delivery: str) -> None:
-        if not self.receivers.wait_for(body, delivery, timeout_seconds=MOST_WAIT_SECONDS):
-            raise PlayError(f"letter {planned.number}: {body} was not told of {delivery}")
+        def has_expired() -> bool:
+            with self.cast.using(to.body) as client:
+                stated = client.statements(delivery)
+            return any(proven.event is Event.ACCEPTANCE_REJECTION_EXPIRY for proven in stated)
+
+        _until(has_expired, f"letter {planned.number}: AcceptanceRejectionExpiry was not stated")
+        self.stage.delivery(planned, to.body, "مهلت پذیرش گذشت و گواهی آن ثبت شد", style="red")
+        self._act(planned, to)
+
+    def _await_last_minute(self, planned: Letter) -> None:
+        asked = self.travelled[planned.answers].delivery_to(planned.sender)
+        with self.cast.using(planned.sender) as client:
+            due = client.delivery(asked).envelope.times.answer_due.ToDatetime(tzinfo=UTC)
+        self.stage.delivery(planned, planned.sender, "پاسخ را تا واپسین فرصت نگه می‌دارد")
+        _until(lambda: datetime.now(UTC) >= due - LAST_MINUTE, f"letter {planned.number}: its hour did not come")
+
+    def _await_hook(self, planned: Letter, to: To) -> str:
+        """The delivery, once its recipient was told of it."""
+        delivery = self.travelled[planned.number].delivery_to(to.body)
+        if not self.receivers.wait_for(to.body, delivery, timeout_seconds=MOST_WAIT_SECONDS):
+            raise PlayError(f"letter {planned.number}: {to.body} was not told of {delivery}")
+        return delivery
 
     def _send_faulty(self, planned: Letter) -> None:
         """Sends a letter with its fault; what the hub says is kept for the check."""
         if planned.fault is None:
             raise PlayError(f"letter {planned.number} has no fault")
-        client = self.cast.client(planned.sender)
-        name, error = faulty.refusal(client, planned.fault, self._letter(planned), self._page(planned))
+        (page,) = writing.pages(planned, self.cast.members, self.folder, 0)
+        letter = writing.manifest(planned, self.cast.office, {})
+        reused = self.travelled[planned.reuses].name if planned.reuses else ""
+        with self.cast.using(planned.sender) as client:
+            name, error = faulty.refusal(client, planned.fault, letter, page, reused=reused)
         reason = error.reason if error else ""
         self.travelled[planned.number] = Travelled(planned, name, refusal_reason=reason)
-        said = f"ثبت نشد ({reason}): {error}" if error else "ثبت شد!"
+        said = f"ثبت نشد ({reason}): {words.in_persian(str(error))}" if error else "ثبت شد!"
         self.stage.letter(planned, said, style="yellow")
         for _, sentence in error.violations if error else ():
             self.stage.aside(f"{'':11}{sentence}", style="dim")
 
-    def _letter(self, planned: Letter) -> Manifest:
-        """What its sender says in the manifest."""
-        letter = Manifest(
-            definition=planned.definition,
-            subject=planned.subject,
-            abstract="\n".join(planned.paragraphs),
-            language="fa",
-            sender=ManifestSender(number=_own_number(planned)),
-            priority=planned.priority,
-            classification=planned.classification,
-        )
-        letter.recipients.extend(
-            Recipient(
-                office=self.cast.office(body),
-                kind=RECIPIENT_KIND_TO,
-                acceptance_needed=planned.acceptance_needed,
-                answer_needed=planned.answer_needed,
-            )
-            for body in planned.recipients
-        )
-        return letter
 
-    def _page(self, planned: Letter) -> Path:
-        """The letter itself, as PDF."""
-        sender, now = self.cast.members[planned.sender], datetime.now(UTC)
-        annexes = len(self.annexes.of(planned))
-        marks = [words.PRIORITIES[planned.priority][0]] if planned.priority != PRIORITY_NORMAL else []
-        if planned.classification != CLASSIFICATION_NORMAL:
-            marks.append(words.CLASSIFICATIONS[planned.classification][0])
-        paper = render.Paper(
-            sender=sender.fa,
-            office="دبیرخانه",
-            emblem=sender.fa.split()[-1][0],
-            lines=(
-                ("شماره:", persian_digits(_own_number(planned))),
-                ("تاریخ:", format_date(now, "JALALI", TIME_ZONE)),
-                ("پیوست:", f"{persian_digits(str(annexes))} فقره" if annexes else "ندارد"),
-            ),
-            marks=tuple(marks),
-            to=_addressees([self.stage.name(body) for body in planned.recipients]),
-            subject=planned.subject,
-            paragraphs=planned.paragraphs,
-            signer=sender.positions[0],
-        )
-        page = self.folder / f"letter-{planned.number}.pdf"
-        page.write_bytes(render.pdf(paper))
-        return page
+def _reason(reason: int) -> str:
+    return {int(known): pair[0] for known, pair in words.REASONS.items()}[reason]
 
 
-def _own_number(planned: Letter) -> str:
-    return f"د/{planned.number.removesuffix('-answer')}"
-
-
-def _addressees(bodies: Sequence[str]) -> tuple[str, ...]:
-    if len(bodies) == 1:
-        return (f"ریاست محترم {bodies[0]}",)
-    return ("رؤسای محترم:", *(f"{persian_digits(str(place))}. {name}" for place, name in enumerate(bodies, start=1)))
-
-
-def _has_expired(client: Client, delivery: str) -> bool:
-    stated = client.statements(delivery)
-    return any(proven.event is Event.ACCEPTANCE_REJECTION_EXPIRY for proven in stated)
+def _until(condition: Callable[[], bool], otherwise: str) -> None:
+    deadline = time.monotonic() + MOST_WAIT_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise PlayError(otherwise)
+        time.sleep(0.2)

@@ -50,7 +50,7 @@ class Stage:
 
     def letter(self, planned: Letter, said: str, *, style: str = "") -> None:
         """Something that happened to a letter as a whole."""
-        to = self.name(planned.recipients[0])
+        to = self.name(planned.recipients[0].body)
         if len(planned.recipients) > 1:
             to = f"{persian_digits(str(len(planned.recipients)))} دستگاه"
         self._line(planned, f"{self.name(planned.sender)} ← {to}  «{planned.subject}»  {said}", style)
@@ -70,7 +70,7 @@ class Stage:
             table.add_column(heading)
         for row in rows:
             planned = row.planned
-            to = self.name(planned.recipients[0])
+            to = self.name(planned.recipients[0].body)
             if len(planned.recipients) > 1:
                 to += f" و {persian_digits(str(len(planned.recipients) - 1))} دستگاه دیگر"
             table.add_row(
