@@ -10,7 +10,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from infra.local.doctor.finding import CHECKOUT, Finding
+from infra.local.doctor.finding import Finding
 from infra.parts import cache, temporal_server
 
 DISK_BYTES, BUILD_DISK_BYTES = 3 << 30, 7 << 30
@@ -82,7 +82,7 @@ def ports() -> Finding:
 
 def stack_folder() -> Path:
     """The folder that DABIR_STACK names, whether it is there or not."""
-    return CHECKOUT / (os.environ.get("DABIR_STACK") or ".stack")
+    return Path(os.environ.get("DABIR_STACK") or ".stack").absolute()
 
 
 def _existing(folder: Path) -> Path:

@@ -39,6 +39,8 @@ def package_index() -> Finding:
     part = "package index"
     if environment_is_made():
         return Finding(part, f"not needed: {ENVIRONMENT} is made")
+    if not any(map(importlib.util.find_spec, ("pip", "ensurepip"))):
+        return Finding(part, "not asked: this Python has no pip", "mend ensurepip, then run make doctor again")
     if index_has("uv"):
         return Finding(part, "pip finds uv in it")
     return Finding(

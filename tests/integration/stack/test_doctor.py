@@ -158,6 +158,13 @@ def test_names_a_missing_ensurepip(bare: Path, index: str) -> None:
     assert found == {"ensurepip": "missing → python3 -m venv needs it; on Debian: apt-get install python3-venv"}
 
 
+def test_names_no_index_as_dead_that_could_not_be_asked(bare: Path, index: str) -> None:
+    hidden = "import sys; sys.modules['ensurepip'] = None"
+    found = mended(doctor(bare, hidden, "-S", **no_configuration(index)))
+    assert list(found) == ["ensurepip", "package index"]
+    assert found["package index"].startswith("not asked: this Python has no pip → mend ensurepip")
+
+
 def test_names_an_index_that_does_not_answer_by_no_address(bare: Path, index: str) -> None:
     dead = f"http://127.0.0.1:{_refusing_port()}/simple"
     found = mended(doctor(bare, **no_configuration(dead)))
@@ -257,6 +264,18 @@ def test_names_the_port_that_is_taken_and_by_whom(made: Path) -> None:
         "ports": f"127.0.0.1:{first + 5} is taken by process {os.getpid()} ({ours}) → end it, or name a free block: "
         "DABIR_PORTS=21000"
     }
+
+
+def test_ports_that_are_held_by_the_running_stack_are_well(made: Path) -> None:
+    (made / ".stack" / "run").mkdir(parents=True)
+    (made / ".stack" / "run" / "status.json").write_text(f'{{"pid": {os.getpid()}}}', encoding="utf-8")
+    with socket.socket() as supervisor:
+        first = _free_block()
+        supervisor.bind(("127.0.0.1", first))
+        supervisor.listen(1)
+        answer = doctor(made, DABIR_PORTS=str(first), DABIR_STACK=".stack")
+    assert mended(answer) == {}
+    assert f"from {first}: of the stack that runs in {made / '.stack'}" in answer.stdout
 
 
 def test_a_free_block_is_well_and_one_that_is_none_is_named(made: Path) -> None:
