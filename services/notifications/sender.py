@@ -69,8 +69,10 @@ class Sender:
                     await self._start_due()
                 except OUTAGES as error:
                     log.warning("sender_waits_for_the_database", error=type(error).__name__)
+                # Not wait_for: in Python 3.11 it may swallow that we are cancelled, and we would never end.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._awake.wait(), self._config.webhook_poll_seconds)
+                    async with asyncio.timeout(self._config.webhook_poll_seconds):
+                        await self._awake.wait()
         finally:
             await self._finish()
 

@@ -201,35 +201,35 @@ async def test_a_server_without_starttls_gets_nothing(hub: Hub) -> None:
     assert box.raw == []
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "",
-        "registry",
-        "@bank.example",
-        "registry@",
-        "registry@bank",
-        "registry@bank.example\r\nBcc: all@bank.example",
-        "registry@bank.example\n",
-        "registry@bank.example, all@bank.example",
-        "registry@bank.example all@bank.example",
-        "Registry <registry@bank.example>",
-        '"a b"@bank.example',
-        "registry@[127.0.0.1]",
-        "registry@-bank.example",
-        "registry@bank..example",
-        ".registry@bank.example",
-        "دبیرخانه@bank.example",
-        "registry@بانک.example",
-        f"{'x' * 65}@bank.example",
-        f"registry@{'x' * 64}.example",
-    ],
-)
-async def test_what_is_no_address_is_refused(hub: Hub, address: str) -> None:
+NO_ADDRESSES = [
+    "",
+    "registry",
+    "@bank.example",
+    "registry@",
+    "registry@bank",
+    "registry@bank.example\r\nBcc: all@bank.example",
+    "registry@bank.example\n",
+    "registry@bank.example, all@bank.example",
+    "registry@bank.example all@bank.example",
+    "Registry <registry@bank.example>",
+    '"a b"@bank.example',
+    "registry@[127.0.0.1]",
+    "registry@-bank.example",
+    "registry@bank..example",
+    ".registry@bank.example",
+    "دبیرخانه@bank.example",
+    "registry@بانک.example",
+    f"{'x' * 65}@bank.example",
+    f"registry@{'x' * 64}.example",
+]
+
+
+async def test_what_is_no_address_is_refused(hub: Hub) -> None:
     async with mailbox() as box, running(hub, delivering=False, **by(box)) as service:
-        refused = await refusal(service.email(address))
-        assert (refused.code, refused.reason) == ("INVALID_ARGUMENT", "EMAIL_NOT_ALLOWED")
-        assert refused.fields == ["email.address"]
+        for address in NO_ADDRESSES:
+            refused = await refusal(service.email(address))
+            assert (refused.code, refused.reason) == ("INVALID_ARGUMENT", "EMAIL_NOT_ALLOWED"), address
+            assert refused.fields == ["email.address"]
     assert hub.rows(b"SELECT FROM notifications.endpoint") == []
 
 

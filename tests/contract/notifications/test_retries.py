@@ -35,8 +35,7 @@ def waiting_seconds(hub: Hub) -> list[float]:
     return [row[0] for row in hub.rows(query)]
 
 
-@pytest.mark.parametrize("status", [429, 503])
-@pytest.mark.parametrize("form", ["seconds", "date"])
+@pytest.mark.parametrize(("status", "form"), [(429, "seconds"), (503, "date")])
 async def test_retry_after_holds_all_that_goes_to_the_endpoint(hub: Hub, status: int, form: str) -> None:
     date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 3600))
     async with (
