@@ -1,11 +1,11 @@
 """Letters under way survive a change of the code: saved histories replay, and a story without its cache goes on.
 
-A change of story that breaks a saved history needs `workflow.patched`. To save one of the story after such a change:
-
-    DABIR_SAVE_HISTORY=tests/histories/letter-2.json python -m pytest tests/workflow/test_replay.py
+A change of story that breaks a saved history needs `workflow.patched`. `python -m tests.workflow.record` saves today's.
 """
 
+import asyncio
 import dataclasses
+import itertools
 import json
 import os
 from datetime import timedelta
@@ -23,28 +23,30 @@ from dabir.workflow.v1.letter_pb2 import OperatorActionResult, ResendNotificatio
 from tests.workflow.conftest import Line
 from tests.workflow.eventually import eventually
 from tests.workflow.small_intake import now, stamp
+from tests.workflow.stories import STORIES
 from workers.converter import DATA_CONVERTER
-from workers.letter import LetterWorkflow
-from workers.worker import WORKFLOW_RUNNER
+from workers.worker import WORKFLOW_RUNNER, WORKFLOWS
 
+SAVE = "DABIR_SAVE_HISTORIES"
+"""In the environment: a folder. Histories of what is played here are saved in it."""
 FOLDER = Path(__file__).parents[1] / "histories"
 HISTORIES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.json"))}
 
 
 async def replay(history: WorkflowHistory) -> None:
     """Raises when today's code would have done otherwise."""
-    await Replayer(
-        workflows=[LetterWorkflow], workflow_runner=WORKFLOW_RUNNER, data_converter=DATA_CONVERTER
-    ).replay_workflow(history)
+    await Replayer(workflows=WORKFLOWS, workflow_runner=WORKFLOW_RUNNER, data_converter=DATA_CONVERTER).replay_workflow(
+        history
+    )
 
 
-def test_histories_are_kept() -> None:
-    assert HISTORIES
+def test_a_history_of_every_story_is_kept() -> None:
+    assert {"letter", *STORIES} <= {name.rpartition("-")[0] for name in HISTORIES}
 
 
 @pytest.mark.parametrize("name", HISTORIES)
 async def test_a_saved_history_replays(name: str) -> None:
-    await replay(WorkflowHistory.from_json(f"letter/{name}", HISTORIES[name]))
+    await replay(WorkflowHistory.from_json(f"saved/{name}", HISTORIES[name]))
 
 
 async def test_a_history_of_another_story_does_not() -> None:
@@ -58,7 +60,18 @@ async def test_a_history_of_another_story_does_not() -> None:
         await replay(WorkflowHistory.from_json("letter/changed", json.dumps(said)))
 
 
-async def test_an_eventful_letter_replays(line: Line) -> None:
+async def test_every_story_replays_as_it_was_played(line: Line) -> None:
+    """Beside each other."""
+    async with line.working(), line.following():
+        runs = await asyncio.gather(*(story(line) for story in STORIES.values()))
+        await asyncio.gather(*(run.result() for run in runs))
+    for name, run in zip(STORIES, runs, strict=True):
+        history = await run.fetch_history()
+        await replay(history)
+        save(name, history)
+
+
+async def test_an_eventful_letter_replays_as_it_was_played(line: Line) -> None:
     """Three recipients; an outage, a refusal, a retry; late, reminded, told again; cancelled; answered."""
 
     def clocks(delivery: DeliveryPlan) -> None:
@@ -99,12 +112,18 @@ async def test_an_eventful_letter_replays(line: Line) -> None:
         await eventually(closed, "the letter closes")
         history = await run.fetch_history()
     await replay(history)
-    if where := os.environ.get("DABIR_SAVE_HISTORY"):
-        save(history, Path(where))
+    save("letter", history)
 
 
-def save(history: WorkflowHistory, path: Path) -> None:
-    path.write_text(json.dumps(scrubbed(json.loads(history.to_json())), indent=1) + "\n", encoding="utf-8")
+def save(name: str, history: WorkflowHistory) -> None:
+    """Beside what is saved, if that was asked for; a line for each event."""
+    if SAVE not in os.environ:
+        return
+    folder = Path(os.environ[SAVE])
+    number = next(number for number in itertools.count(1) if not (folder / f"{name}-{number}.json").exists())
+    events = [json.dumps(scrubbed(event)) for event in json.loads(history.to_json())["events"]]
+    text = '{"events": [\n' + ",\n".join(events) + "\n]}\n"
+    (folder / f"{name}-{number}.json").write_text(text, encoding="utf-8")
 
 
 def scrubbed(said: Any) -> Any:
