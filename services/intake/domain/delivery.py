@@ -55,8 +55,11 @@ def _passed(due: datetime | None, delivery: Delivery, now: datetime) -> bool:
     return due is not None and delivery.available_at is not None and delivery.available_at <= due < now
 
 
-def check_flag(delivery: Delivery, clock: Clock, now: datetime) -> bool:
-    """Whether FlagLate states something now. Raises NoSuchClock; NotLateYet while the clock still runs."""
+def check_flag(delivery: Delivery, clock: Clock, now: datetime, recalled_at: datetime | None) -> bool:
+    """Whether FlagLate states something now. Raises NoSuchClock; NotLateYet while the clock still runs.
+
+    `recalled_at`: of a recall that the hub has yet to apply; with what was asked back by then nobody is late.
+    """
     due = delivery.acceptance_due if clock == "acceptance" else delivery.answer_due
     if due is None:
         raise errors.NoSuchClock(delivery=delivery.name, clock=clock)
@@ -66,7 +69,8 @@ def check_flag(delivery: Delivery, clock: Clock, now: datetime) -> bool:
         raise errors.NotLateYet(
             clock=clock, delivery=delivery.name, due=due.isoformat().replace("+00:00", "Z"), retry_after_seconds=left
         )
-    return acceptance_is_late(delivery, now) if clock == "acceptance" else answer_is_late(delivery, now)
+    judged = now if recalled_at is None else min(now, recalled_at)
+    return acceptance_is_late(delivery, judged) if clock == "acceptance" else answer_is_late(delivery, judged)
 
 
 def reminders(delivery: Delivery, definition: Definition, now: datetime) -> list[datetime]:

@@ -1,6 +1,7 @@
 """What a recall must be to be registered, and where it stands with each delivery it names."""
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 
 from dabir.common.v1 import receipt_pb2 as receipts
 from dabir.formats import names
@@ -42,7 +43,13 @@ def check_new(wanted: Collection[int], letter: Letter, recalls: Collection[Recal
 
 def is_pending(delivery: Delivery, recalls: Iterable[Recall]) -> bool:
     """Whether a recall is still to withdraw it: whoever holds its lock next does."""
-    return delivery.state in (CREATED, AVAILABLE) and recall_of(delivery, recalls) is not None
+    return pending_since(delivery, recalls) is not None
+
+
+def pending_since(delivery: Delivery, recalls: Iterable[Recall]) -> datetime | None:
+    """When a recall was asked that is still to withdraw it."""
+    found = recall_of(delivery, recalls)
+    return found.asked_at if found is not None and delivery.state in (CREATED, AVAILABLE) else None
 
 
 def is_asked(delivery: Delivery, recalls: Iterable[Recall]) -> bool:

@@ -112,7 +112,7 @@ async def _decide(
 
 
 async def _accept(case: _Case) -> UUID:
-    await stating.lateness_of_acceptance(case.connection, case.chains, case.delivery)
+    await stating.lateness_of_acceptance(case.connection, case.chains, case.delivery, case.chains.now)
     fields = statements.consignment_acceptance(case.letter, case.delivery, case.receipt.sha256, case.seal)
     decision = await case.state(_ACCEPTANCE, fields)
     await deliveries.decide(
@@ -128,7 +128,8 @@ async def _accept(case: _Case) -> UUID:
 
 
 async def _refuse(case: _Case) -> UUID:
-    await stating.lateness_of_acceptance(case.connection, case.chains, case.delivery)
+    await stating.lateness_of_acceptance(case.connection, case.chains, case.delivery, case.chains.now)
+    await stating.lateness_of_answer(case.connection, case.chains, case.delivery, case.chains.now)
     reason = case.receipt.said.reason
     fields = statements.consignment_rejection(case.letter, case.delivery, reason, case.receipt.sha256, case.seal)
     decision = await case.state(Event.CONSIGNMENT_REJECTION, fields)
@@ -146,7 +147,7 @@ async def _refuse(case: _Case) -> UUID:
 
 async def _return(case: _Case) -> UUID:
     rules.check_window(case.delivery, case.chains.now)
-    await stating.lateness_of_answer(case.connection, case.chains, case.delivery)
+    await stating.lateness_of_answer(case.connection, case.chains, case.delivery, case.chains.now)
     reason = case.receipt.said.reason
     fields = statements.returned(case.letter, case.delivery, reason, case.receipt.sha256, case.seal)
     decision = await case.state(Event.RETURNED, fields)
@@ -157,7 +158,7 @@ async def _return(case: _Case) -> UUID:
 async def _answer_recall(case: _Case) -> UUID:
     granted = case.receipt.said.verdict == receipt_pb.VERDICT_RECALL_GRANTED
     if granted:
-        await stating.lateness_of_answer(case.connection, case.chains, case.delivery)
+        await stating.lateness_of_answer(case.connection, case.chains, case.delivery, case.chains.now)
     fields = statements.recall_answered(
         case.delivery, case.receipt.said.recall_sha256, case.receipt.said.verdict, case.receipt.sha256, case.seal
     )

@@ -10,6 +10,7 @@ from dabir.intake.v1.internal_service_pb2_grpc import IntakeInternalServiceServi
 from dabir.intake.v1.letter_pb2 import LETTER_STATE_CLOSED
 from services.intake.domain import delivery as rules
 from services.intake.domain import errors, model, statements
+from services.intake.domain import recall as recall_rules
 from services.intake.domain.model import Letter
 from services.intake.servicer import consign, messages, operators, recall, stating
 from services.intake.servicer.registry import Registry
@@ -56,8 +57,9 @@ class InternalServicer(IntakeInternalServiceServicer):
             locked = await deliveries.lock(connection, [request.delivery])
             if not locked:
                 raise errors.DeliveryNotFound(delivery=request.delivery)
+            recalled_at = recall_rules.pending_since(locked[0], await recalls.of_letter(connection, letter_name))
             chains = await self._registry.ledger.open(connection, [request.delivery])
-            if rules.check_flag(locked[0], _CLOCKS[request.clock], chains.now):
+            if rules.check_flag(locked[0], _CLOCKS[request.clock], chains.now, recalled_at):
                 if request.clock == pb.DUE_CLOCK_ACCEPTANCE:
                     await stating.acceptance_expiry(connection, chains, locked[0])
                 else:
@@ -73,15 +75,14 @@ class InternalServicer(IntakeInternalServiceServicer):
     async def CloseLetter(self, request: pb.CloseLetterRequest, context: object) -> pb.CloseLetterResponse:  # noqa: N802
         letter = await self._letter(request.letter)
         async with self._registry.pool.connection() as connection, connection.transaction():
+            # Under their locks: who holds one may be deciding, by an earlier reading of the clock than ours.
+            rows = await deliveries.lock_of_letter(connection, letter.name)
             chains = await self._registry.ledger.open(connection, [letter.name])
             # Again, under the chain's lock; on the same connection, since a second one could be waited for in vain.
             letter = await letters.get(connection, letter.name) or letter
             if letter.state == model.CLOSED:
                 return pb.CloseLetterResponse(state=LETTER_STATE_CLOSED)
-            rows, asked = (
-                await deliveries.of_letter(connection, letter.name),
-                await recalls.of_letter(connection, letter.name),
-            )
+            asked = await recalls.of_letter(connection, letter.name)
             closing = rules.closing(letter, rows, asked, chains.now)
             if closing.closes:
                 await chains.append(

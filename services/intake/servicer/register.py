@@ -165,7 +165,7 @@ async def _answer(
 ) -> None:
     """The deliveries that the letter answers are ANSWERED in its own transaction, at its `registered_at`."""
     for delivery in answering:
-        await stating.lateness_of_answer(connection, chains, delivery)
+        await stating.lateness_of_answer(connection, chains, delivery, chains.now)
         fields = statements.answered(submission_acceptance_sha256)
         stated = stating.statement_id(await stating.append(chains, delivery, Event.ANSWERED, fields, assurance="mtls"))
         await deliveries.answer(connection, delivery.name, letter.registered_at, stated, letter.name)

@@ -52,9 +52,13 @@ async def append(
 async def withdraw(
     connection: Connection, chains: OpenChains, delivery: Delivery, letter: Letter, recall: Recall
 ) -> None:
-    """A recall came before acceptance: state it, what it was late with first, and withdraw the delivery."""
-    await lateness_of_acceptance(connection, chains, delivery)
-    await lateness_of_answer(connection, chains, delivery)
+    """A recall came before acceptance: state it, what it was late with first, and withdraw the delivery.
+
+    Late by when it was recalled: how long the hub took to apply that is not the recipient's fault.
+    """
+    at = min(chains.now, recall.asked_at)
+    await lateness_of_acceptance(connection, chains, delivery, at)
+    await lateness_of_answer(connection, chains, delivery, at)
     statement = await chains.append(
         event=Event.WITHDRAWN,
         subject=delivery.name,
@@ -70,15 +74,15 @@ async def withdraw(
     await deliveries.withdraw(connection, delivery.name, chains.now, statement_id(statement))
 
 
-async def lateness_of_acceptance(connection: Connection, chains: OpenChains, delivery: Delivery) -> None:
-    """Whoever decides over a delivery past its due states that first, if nobody did."""
-    if rules.acceptance_is_late(delivery, chains.now):
+async def lateness_of_acceptance(connection: Connection, chains: OpenChains, delivery: Delivery, at: datetime) -> None:
+    """Whoever decides over a delivery as of a time past its due states that first, if nobody did."""
+    if rules.acceptance_is_late(delivery, at):
         await acceptance_expiry(connection, chains, delivery)
 
 
-async def lateness_of_answer(connection: Connection, chains: OpenChains, delivery: Delivery) -> None:
-    """Whoever ends a delivery past the due of its answer states that first, if nobody did."""
-    if rules.answer_is_late(delivery, chains.now):
+async def lateness_of_answer(connection: Connection, chains: OpenChains, delivery: Delivery, at: datetime) -> None:
+    """Whoever ends a delivery as of a time past the due of its answer states that first, if nobody did."""
+    if rules.answer_is_late(delivery, at):
         await answer_overdue(connection, chains, delivery)
 
 

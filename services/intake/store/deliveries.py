@@ -109,6 +109,12 @@ async def lock(connection: Connection, names: Collection[str]) -> list[Delivery]
     return await _all(connection, query, (list(names),))
 
 
+async def lock_of_letter(connection: Connection, letter: str) -> list[Delivery]:
+    """All deliveries of a letter, locked in the order of their names."""
+    query = f"SELECT {_COLUMNS} FROM intake.delivery WHERE letter = %s ORDER BY name FOR UPDATE"  # noqa: S608 - constants
+    return await _all(connection, query, (letter,))
+
+
 async def make_available(
     connection: Connection, name: str, at: datetime, *, book: str, sequence: int, number_text: str
 ) -> None:

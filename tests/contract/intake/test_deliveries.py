@@ -228,6 +228,20 @@ async def test_a_late_acceptance_is_stated_before_it(
     assert Event.CONSIGNMENT_ACCEPTANCE in accepted.events
 
 
+async def test_a_late_refusal_is_late_with_both_clocks(
+    line: Line, interior: Member, bank: Member, worker: Worker
+) -> None:
+    draft = await late_letter(interior, worker)
+    with line.clock_ahead("25 minutes"):
+        request = await bank.refusing(draft.delivery(), reason=receipts.RETURN_REASON_DUPLICATE)
+        answer = await bank.recipient.RefuseDelivery(request, timeout=CALL_SECONDS)
+    times = answer.delivery.envelope.times
+    assert times.late_acceptance
+    assert times.late_answer
+    events = [set(payload.events) for _, payload in line.statements(draft.delivery())]
+    assert events[1:] == [{Event.ACCEPTANCE_REJECTION_EXPIRY}, {Event.ANSWER_OVERDUE}, {Event.CONSIGNMENT_REJECTION}]
+
+
 async def flag(worker: Worker, name: str, clock: internal_pb.DueClock.ValueType) -> internal_pb.DeliveryPlan:
     request = internal_pb.FlagLateRequest(delivery=name, clock=clock)
     return (await worker.FlagLate(request, timeout=CALL_SECONDS)).delivery

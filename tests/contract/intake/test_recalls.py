@@ -183,6 +183,27 @@ async def test_a_recalled_delivery_past_its_due_is_stated_as_late(
     assert events[1:] == [{Event.ACCEPTANCE_REJECTION_EXPIRY}, {Event.WITHDRAWN}]
 
 
+async def test_what_the_hub_withdraws_past_its_due_is_late_only_if_it_was_recalled_past_it(
+    line: Line, interior: Member, worker: Worker
+) -> None:
+    """An outage of the workers between the two is not the recipient's fault."""
+    draft = await interior.send(
+        to("bank/registry", acceptance_needed=True, answer_needed=True),
+        definition="definitions/test-cosigned/1",
+        signers=("وزیر", "معاون"),
+    )
+    await consign(worker, draft)
+    await interior.recall(draft)
+    with line.clock_ahead("25 minutes"):
+        for clock in (internal_pb.DUE_CLOCK_ACCEPTANCE, internal_pb.DUE_CLOCK_ANSWER):
+            request = internal_pb.FlagLateRequest(delivery=draft.delivery(), clock=clock)
+            await worker.FlagLate(request, timeout=CALL_SECONDS)
+        (withdrawn,) = await apply(worker, draft, 1)
+    assert not withdrawn.times.late_acceptance
+    assert not withdrawn.times.late_answer
+    assert [set(payload.events) for _, payload in line.statements(draft.delivery())][1:] == [{Event.WITHDRAWN}]
+
+
 async def test_after_acceptance_a_recall_is_a_request(
     line: Line, interior: Member, bank: Member, worker: Worker
 ) -> None:

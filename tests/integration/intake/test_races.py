@@ -1,6 +1,7 @@
 """Two copies of intake at once over one letter, and over one delivery: one decides, all hear the same."""
 
 import asyncio
+from typing import Any
 
 import psycopg
 import pytest
@@ -9,10 +10,11 @@ from dabir.common.v1.receipt_pb2 import RETURN_REASON_DUPLICATE
 from dabir.formats.statement import Event
 from dabir.intake.v1 import internal_service_pb2 as internal_pb
 from dabir.intake.v1 import letter_pb2 as letters
+from dabir.intake.v1 import recipient_service_pb2 as recipient_pb
 from tests.contract.intake.line import CALL_SECONDS, COPIES, Line
 from tests.contract.intake.member import Draft, Member, Refusal, refusal, reply_to, to
 from tests.contract.intake.people import People, Worker, consign
-from tests.integration.intake.held import until
+from tests.integration.intake.held import Held, until
 
 ROUNDS = 8
 
@@ -128,6 +130,35 @@ async def test_deliveries_are_taken_in_once_and_a_letter_closes_once(
         assert {answer.state for answer in closed} == {letters.LETTER_STATE_CLOSED}
         assert [set(payload.events) for _, payload in line.statements(draft.name)][1:] == [{Event.CLOSED}]
         assert len(line.statements(draft.delivery(1))) == 2
+
+
+async def test_what_is_being_decided_at_the_end_is_not_unclaimed(
+    line: Line, held: Held, interiors: list[Member], banks: list[Member], workers: list[Worker]
+) -> None:
+    """A refusal by an earlier reading of the clock, not committed yet when its letter's time is over."""
+    cosigned: dict[str, Any] = {"definition": "definitions/test-cosigned/1", "signers": ("وزیر", "معاون")}
+    draft = await interiors[0].send(to("bank/registry"), **cosigned)
+    await consign(workers[0], draft)
+    request = await banks[0].refusing(draft.delivery(), reason=RETURN_REASON_DUPLICATE)
+    close = internal_pb.CloseLetterRequest(letter=draft.name)
+    with line.clock_ahead("2 hours"):
+        async with held.at("receipt", "before_commit"):
+            refusing = asyncio.ensure_future(refuse(banks[0], request))
+            await held.reached()
+            closing = asyncio.ensure_future(closed(workers[1], close))
+            await until(lambda: closing.done() or line.sql(WAITING) == [(2,)])
+        await refusing
+        assert (await closing).state == letters.LETTER_STATE_CLOSED
+    *_, (_, payload) = line.statements(draft.name)
+    assert payload.events[Event.CLOSED].reason != "UNCLAIMED"
+
+
+async def refuse(member: Member, request: recipient_pb.RefuseDeliveryRequest) -> None:
+    await member.recipient.RefuseDelivery(request, timeout=CALL_SECONDS)
+
+
+async def closed(worker: Worker, request: internal_pb.CloseLetterRequest) -> internal_pb.CloseLetterResponse:
+    return await worker.CloseLetter(request, timeout=CALL_SECONDS)
 
 
 async def test_deliveries_are_locked_by_name(

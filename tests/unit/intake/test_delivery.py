@@ -45,25 +45,32 @@ def test_an_answer_is_late_once(changes: Any, late: bool) -> None:
 def test_a_flag_before_the_due_is_refused() -> None:
     waiting = delivery(acceptance_due=DUE)
     with pytest.raises(errors.NotLateYet) as refused:
-        rules.check_flag(waiting, "acceptance", DUE)
+        rules.check_flag(waiting, "acceptance", DUE, None)
     assert refused.value.retry_after_seconds == 0
-    assert rules.check_flag(waiting, "acceptance", LATE) is True
+    assert rules.check_flag(waiting, "acceptance", LATE, None) is True
     with pytest.raises(errors.NoSuchClock):
-        rules.check_flag(waiting, "answer", LATE)
+        rules.check_flag(waiting, "answer", LATE, None)
+
+
+def test_what_was_recalled_by_the_due_is_not_late() -> None:
+    waiting = delivery(acceptance_due=DUE, answer_due=DUE)
+    for clock in ("acceptance", "answer"):
+        assert rules.check_flag(waiting, clock, LATE, DUE) is False
+        assert rules.check_flag(waiting, clock, LATE, LATE) is True
 
 
 def test_after_a_timely_acceptance_a_flag_does_nothing() -> None:
     accepted = delivery(acceptance_due=DUE, answer_due=DUE, state="ACCEPTED", decided_at=NOW)
-    assert rules.check_flag(accepted, "acceptance", NOW) is False
-    assert rules.check_flag(accepted, "acceptance", LATE) is False
+    assert rules.check_flag(accepted, "acceptance", NOW, None) is False
+    assert rules.check_flag(accepted, "acceptance", LATE, None) is False
     with pytest.raises(errors.NotLateYet):
-        rules.check_flag(accepted, "answer", DUE)
-    assert rules.check_flag(accepted, "answer", LATE) is True
+        rules.check_flag(accepted, "answer", DUE, None)
+    assert rules.check_flag(accepted, "answer", LATE, None) is True
 
 
 def test_what_is_not_in_the_mailbox_is_not_late() -> None:
     created = delivery(acceptance_due=DUE, state="CREATED", available_at=None)
-    assert rules.check_flag(created, "acceptance", LATE) is False
+    assert rules.check_flag(created, "acceptance", LATE, None) is False
     assert rules.hub_is_late(delivery(acceptance_due=DUE), LATE) is True
     assert rules.hub_is_late(delivery(acceptance_due=DUE), DUE) is False
     assert rules.hub_is_late(delivery(answer_due=DUE), LATE) is True

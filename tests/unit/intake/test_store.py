@@ -12,7 +12,7 @@ WITHOUT = {
     letters: {"request_sha256", "insert", "get", "close", "list_open", "clock"},
     deliveries: {
         *("insert", "lock", "make_available", "decide", "answer", "flag_late_acceptance", "flag_late_answer"),
-        *("send_back", "withdraw", "answer_recall", "read_first", "of_letter", "sequences"),
+        *("send_back", "withdraw", "answer_recall", "read_first", "lock_of_letter", "of_letter", "sequences"),
     },
     receipts: {"insert"},
     recalls: {"insert", "of_letter"},
