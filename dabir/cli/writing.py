@@ -14,6 +14,13 @@ from dabir.common.v1 import manifest_pb2 as pb
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _RELATIONS = {kind: pair for kind, pair in words.RELATIONS.items() if kind != pb.RELATION_KIND_REPLY_TO}
 """What may be typed: an answer is `dabir reply`."""
+_HELP = {
+    pb.RELATION_KIND_FOLLOW_UP: "The letter that it follows",
+    pb.RELATION_KIND_CORRECTS: "The letter that it corrects",
+    pb.RELATION_KIND_REPLACES: "The letter whose place it takes",
+    pb.RELATION_KIND_REVOKES: "The letter that it takes back",
+    pb.RELATION_KIND_CITES: "A letter that it names",
+}
 
 
 def letter_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -104,9 +111,9 @@ def _relations() -> list[Callable[..., Any]]:
             f"--{english}",
             type=LETTER,
             multiple=True,
-            help=f"A letter that this one is to: {english.replace('-', ' ')} ({persian}).",
+            help=f"{_HELP[kind]} ({persian}); may be given again.",
         )
-        for persian, english in _RELATIONS.values()
+        for kind, (persian, english) in _RELATIONS.items()
     ]
     kinds = list(words.choices(_RELATIONS))
     outside = click.option(

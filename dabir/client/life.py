@@ -87,14 +87,14 @@ def _receipt(trust: Trust, directory: Directory, delivery: str, signed: SignedRe
         says.receipt_sha256,
         [signature.file_sha256 for signature in says.signatures],
     )
-    if ours != theirs or not _agree(sealed.receipt, stated):
+    if ours != theirs or not agree(sealed.receipt, stated):
         raise VerificationError(
             "RECEIPT_DISAGREES", f"{stated.name} does not state the receipt given with it; keep both, report it"
         )
     return StatedReceipt(sealed, stated)
 
 
-def _agree(receipt: receipt_pb2.Receipt, stated: Proven) -> bool:
+def agree(receipt: receipt_pb2.Receipt, stated: Proven) -> bool:
     """Whether verdict, reason and what was decided on are those that are stated."""
     says = stated.says
     if receipt.verdict not in VERDICTS.get(stated.event, ()):

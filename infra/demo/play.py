@@ -141,76 +141,61 @@ class Play:
             self._recall_unopened(planned, to, delivery)
             return
         if to.outcome is Outcome.REFUSED:
-            self._decide(
-                planned,
-                to,
-                f"نپذیرفت: {_reason(REFUSAL_REASON)}",
-                "magenta",
-                lambda client: client.refuse(delivery, REFUSAL_REASON),
-            )
+            self._decide(planned, to, lambda client: client.refuse(delivery, REFUSAL_REASON))
+            said = f"نپذیرفت: {words.REASONS[REFUSAL_REASON][0]}"
+            self.stage.delivery(planned, to.body, said, style="magenta")
             return
-        self._accept(planned, to, delivery)
-        self._save(planned, to, delivery)
+        said = self._accept(planned, to, delivery)[1]
+        self.stage.delivery(planned, to.body, f"{said}، {self._save(to, delivery)}", style="green")
         if to.outcome is Outcome.RETURNED:
-            self._decide(
-                planned,
-                to,
-                f"عودت داد: {_reason(RETURN_REASON)}",
-                "magenta",
-                lambda client: client.return_delivery(delivery, RETURN_REASON),
-            )
+            self._decide(planned, to, lambda client: client.return_delivery(delivery, RETURN_REASON))
+            said = f"عودت داد: {words.REASONS[RETURN_REASON][0]}"
+            self.stage.delivery(planned, to.body, said, style="magenta")
         if to.outcome is Outcome.RECALL_REFUSED:
             self._recall(planned)
-            self._decide(
-                planned,
-                to,
-                "با استرداد موافقت نکرد",
-                "magenta",
-                lambda client: client.answer_recall(delivery, grant=False),
-            )
+            self._decide(planned, to, lambda client: client.answer_recall(delivery, grant=False))
+            self.stage.delivery(planned, to.body, "با استرداد موافقت نکرد", style="magenta")
 
-    def _decide(self, planned: Letter, to: To, said: str, style: str, act: Callable[[Client], Decided]) -> Decided:
+    def _decide(self, planned: Letter, to: To, act: Callable[[Client], Decided]) -> Decided:
         """Signs a receipt, which must be the one that decides."""
         with self.cast.using(to.body) as client:
             decided = act(client)
         if not decided.by_us:
             raise PlayError(f"letter {planned.number}: {to.body}'s receipt did not decide")
-        number = isolate(decided.delivery.envelope.in_number.text)
-        self.stage.delivery(planned, to.body, said.format(number=number), style=style)
         return decided
 
-    def _accept(self, planned: Letter, to: To, delivery: str) -> Decided:
-        said = "رسید داد، شمارهٔ وارده {number}"
-        return self._decide(planned, to, said, "green", lambda client: client.accept(delivery))
+    def _accept(self, planned: Letter, to: To, delivery: str) -> tuple[Decided, str]:
+        """What came of it, and what is said of it."""
+        decided = self._decide(planned, to, lambda client: client.accept(delivery))
+        return decided, f"رسید داد، شمارهٔ وارده {isolate(decided.delivery.envelope.in_number.text)}"
 
-    def _save(self, planned: Letter, to: To, delivery: str) -> None:
-        """Downloads the documents; a person reads them, if the plan says so."""
+    def _save(self, to: To, delivery: str) -> str:
+        """Downloads the documents; a person reads them, if the plan says so. Returns what is said of it."""
         with self.cast.using(to.body) as client:
             opened = client.save(delivery, self.folder / "saved" / delivery.replace("/", "-"))
             if to.read_by:
                 client.mark_read(delivery, to.read_by)
         read = f" و {to.read_by} آن را خواند" if to.read_by else ""
-        count = persian_digits(str(len(opened.documents)))
-        self.stage.delivery(planned, to.body, f"{count} سند دریافت شد{read}", style="green")
+        return f"{persian_digits(str(len(opened.documents)))} سند دریافت شد{read}"
 
     def _receive_overtaking(self, planned: Letter) -> None:
         """Its recipient takes it in first, and its client holds it until what it overtook was taken in too."""
         earlier, (to,) = self.travelled[planned.overtakes], planned.recipients
         delivery = self._await_hook(planned, to)
         self._await_hook(earlier.planned, to)
-        held = self._accept(planned, to, delivery).opened
-        waits_for = [one.delivery for one in held.held] if held else []
+        decided, said = self._accept(planned, to, delivery)
+        waits_for = [one.delivery for one in decided.opened.held] if decided.opened else []
         try:
-            self._save(planned, to, delivery)
+            self._save(to, delivery)
         except HeldError:
-            said = f"نگه داشته شد تا نامهٔ {persian_digits(planned.overtakes)} رسید شود"
+            said = f"{said}، نگه داشته شد تا نامهٔ {persian_digits(planned.overtakes)} هم رسید شود"
             self.stage.delivery(planned, to.body, said, style="yellow")
         else:
             raise PlayError(f"letter {planned.number} overtook {planned.overtakes} and was not held")
         if waits_for != [earlier.delivery_to(to.body)]:
             raise PlayError(f"letter {planned.number} is held for {waits_for}")
         self._act(earlier.planned, earlier.planned.recipients[0])
-        self._save(planned, to, delivery)
+        self.stage.delivery(planned, to.body, self._save(to, delivery), style="green")
 
     def _recall_unopened(self, planned: Letter, to: To, delivery: str) -> None:
         """The sender asks for it back while nobody signed for it: the hub withdraws it."""
@@ -271,10 +256,6 @@ class Play:
         self.stage.letter(planned, said, style="yellow")
         for _, sentence in error.violations if error else ():
             self.stage.aside(f"{'':11}{sentence}", style="dim")
-
-
-def _reason(reason: int) -> str:
-    return {int(known): pair[0] for known, pair in words.REASONS.items()}[reason]
 
 
 def _until(condition: Callable[[], bool], otherwise: str) -> None:
