@@ -131,6 +131,46 @@ def test_batches_hold_what_is_in_no_mailbox() -> None:
     assert [name for batch in found for name in batch] == [one.delivery for one in created]
 
 
+def recalled(state: DeliveryState.ValueType, number: int = 1) -> DeliveryPlan:
+    one = delivery(state, number, recall_pending=state != DELIVERY_STATE_ACCEPTED)
+    one.recall_asked = not one.recall_pending
+    one.recalled_at.CopyFrom(stamp(at(0.5)))
+    return one
+
+
+def test_what_a_recall_names_is_withdrawn_and_not_consigned() -> None:
+    found = [recalled(DELIVERY_STATE_CREATED, number) for number in range(1, 61)]
+    found += [delivery(DELIVERY_STATE_CREATED, 61), recalled(DELIVERY_STATE_ACCEPTED, 62)]
+    assert [len(batch) for batch in rules.batches_to_withdraw(found)] == [50, 10]
+    assert rules.batches_to_consign(found) == [[found[60].delivery]]
+
+
+def test_a_copy_that_is_to_be_withdrawn_keeps_a_letter_open() -> None:
+    copy = recalled(DELIVERY_STATE_AVAILABLE, 2)
+    copy.kind = RECIPIENT_KIND_COPY
+    answered = delivery(DELIVERY_STATE_ANSWERED)
+    assert rules.may_close_at(letter(), [answered, copy]) == at(8760)
+    copy.recall_pending = False
+    assert rules.may_close_at(letter(), [answered, copy]) < BEGAN
+
+
+def test_whoever_is_asked_by_a_recall_keeps_nothing_open() -> None:
+    asked = recalled(DELIVERY_STATE_ACCEPTED)
+    asked.answer_needed = False
+    asked.return_until.CopyFrom(stamp(at(1)))
+    assert rules.is_asked_for_more(asked)
+    assert rules.may_close_at(letter(), [asked]) == at(1)
+
+
+def test_what_intake_said_before_a_recall_is_older_than_the_recall() -> None:
+    before, after = delivery(DELIVERY_STATE_AVAILABLE, sequence=1), recalled(DELIVERY_STATE_AVAILABLE)
+    after.sequence = 1
+    assert rules.newer(before, after)
+    assert not rules.newer(after, before)
+    assert not rules.newer(after, after)
+    assert rules.newer(after, delivery(DELIVERY_STATE_WITHDRAWN, sequence=2))
+
+
 def test_a_plan_that_cannot_be_carried_is_named() -> None:
     sound = letter(delivery(DELIVERY_STATE_CREATED))
     assert rules.unusable(sound) == ""

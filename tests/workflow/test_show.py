@@ -12,7 +12,7 @@ from dabir.intake.v1.letter_pb2 import (
     DELIVERY_STATE_CREATED,
     LETTER_STATE_CLOSED,
 )
-from tests.workflow.test_plan import BEGAN, LETTER, delivery, letter
+from tests.workflow.test_plan import BEGAN, LETTER, delivery, letter, recalled
 from workers import show
 from workers.step import Trouble, Waiting
 
@@ -61,6 +61,29 @@ def test_the_stage_is_that_of_the_delivery_furthest_behind() -> None:
         )
     ]
     assert stages == ["REGISTERED", "AWAITING_ACCEPTANCE", "AWAITING_ANSWER", "RETURN_WINDOW"]
+
+
+def test_a_recall_that_waits_for_an_answer_is_named() -> None:
+    asked, answer = recalled(DELIVERY_STATE_ACCEPTED), delivery(DELIVERY_STATE_ACCEPTED, 2)
+    asked.answer_needed = False
+    assert show.stage(letter(), [asked, answer]) == "RECALL_ASKED"
+    assert show.waiting_on(letter(), [asked], []) == "recipient"
+    said = show.details(letter(asked), [asked], [], [])
+    assert "recalled 2026-11-22 10:30:00 UTC: its recipient grants or refuses that, or does neither; no due" in said
+    assert "`ResendNotification`" in said
+
+
+def test_a_closed_letter_that_still_tells_says_so() -> None:
+    copy, telling = delivery(DELIVERY_STATE_AVAILABLE), Waiting("tell", "", Trouble.RETRYING, "", BEGAN)
+    plan = letter(copy)
+    plan.state = LETTER_STATE_CLOSED
+    assert [show.waiting_on(plan, [copy], waiting) for waiting in ([telling], [PARKED], [])] == [
+        "hub",
+        "operator",
+        "nobody",
+    ]
+    assert "Do not terminate it" in show.details(plan, [copy], [telling], [])
+    assert "terminate" not in show.details(plan, [copy], [], []).lower()
 
 
 def test_details_of_many_recipients_are_bounded() -> None:
