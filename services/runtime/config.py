@@ -100,6 +100,8 @@ class ServiceConfig(ProcessConfig):
 
     max_concurrent_rpcs: int = 256
     """Calls in work at once; further ones get RESOURCE_EXHAUSTED with RetryInfo."""
+    max_unlisted_streams: int = 16
+    """Of health and reflection, which need no more than a certificate of our CA, at once."""
     max_concurrent_streams: int = 128
     """Calls in work at once on one connection; further ones wait at the client."""
     message_max_bytes: int = 4 * 1024 * 1024

@@ -56,6 +56,7 @@ class Call:
     context: Context
     access: Access
     parse: Callable[[bytes], Message]
+    streams: bool
     request_id: str = ""
     caller: Caller | None = None
     code: str = "OK"
@@ -87,6 +88,7 @@ class Gate(grpc.aio.ServerInterceptor):
     ) -> None:
         self._config, self._authentication, self._metrics, self._access = config, authentication, metrics, access
         self._running = 0
+        self._unlisted_streams = 0
 
     @asynccontextmanager
     async def _steps(self, call: Call, received: Any) -> AsyncIterator[Any]:
@@ -117,12 +119,9 @@ class Gate(grpc.aio.ServerInterceptor):
 
     @asynccontextmanager
     async def _errors_mapped(self, call: Call) -> AsyncIterator[None]:
-        self._running += 1
         try:
-            # Health stays: who restarts what does not answer must not restart what is only busy.
-            if self._running > self._config.max_concurrent_rpcs and not call.access.handshake_only:
-                raise Overloaded(retry_after_seconds=1)  # noqa: TRY301 - the first error there is to map
-            yield
+            with self._counted(call):
+                yield
         except grpc.aio.AbortError:
             call.code = _aborted_with(call.context)
             raise
@@ -138,8 +137,26 @@ class Gate(grpc.aio.ServerInterceptor):
         except BaseException:  # GeneratorExit: the client left its stream
             call.code = grpc.StatusCode.CANCELLED.name
             raise
+
+    @contextmanager
+    def _counted(self, call: Call) -> Iterator[None]:
+        """Among the calls in work. Raises Overloaded.
+
+        Health is not: who restarts what does not answer must not restart what is only busy. Its streams, and those of
+        reflection, which any certificate of our CA may open, are few and take no room from members' calls.
+        """
+        unlisted, streams = call.access.handshake_only, call.streams
+        self._running += not unlisted
+        self._unlisted_streams += unlisted and streams
+        try:
+            if not unlisted and self._running > self._config.max_concurrent_rpcs:
+                raise Overloaded(retry_after_seconds=1)
+            if unlisted and streams and self._unlisted_streams > self._config.max_unlisted_streams:
+                raise Overloaded(retry_after_seconds=1)
+            yield
         finally:
-            self._running -= 1
+            self._running -= not unlisted
+            self._unlisted_streams -= unlisted and streams
 
     async def _abort(self, call: Call, error: DabirError) -> None:
         call.code = error.code
@@ -225,7 +242,8 @@ class Gate(grpc.aio.ServerInterceptor):
         access = self._access[rpc]
 
         def call(context: Context) -> Call:
-            return Call(rpc, context, access, handler.request_deserializer)
+            streams = handler.request_streaming or handler.response_streaming
+            return Call(rpc, context, access, handler.request_deserializer, streams)
 
         respond = self._respond_by_stream if handler.response_streaming else self._respond_at_once
         behaviour = _behaviour(handler)

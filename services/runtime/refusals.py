@@ -44,7 +44,7 @@ class RequestMalformed(InvalidArgument):
 
 
 class Overloaded(ResourceExhausted):
-    """More calls in work than `max_concurrent_rpcs`."""
+    """More calls in work than `max_concurrent_rpcs`, or streams of strangers than `max_unlisted_streams`."""
 
     reason = "OVERLOADED"
     template = "The hub has more to do than it can at this moment. Send the same request again a little later."

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from services.intake.domain import errors, recall
+from services.intake.domain import errors, recall, receipt_errors
 from services.intake.domain.definition import Definition
 from services.intake.domain.model import (
     ACCEPTED,
@@ -21,6 +21,8 @@ from services.intake.domain.model import (
 )
 
 Clock = Literal["acceptance", "answer"]
+READ_UP_TO = 200
+"""Statements of a delivery, beyond which no reading is stated any more; all else is."""
 
 _ENDED = (REFUSED, RETURNED, ANSWERED, WITHDRAWN)
 
@@ -28,6 +30,15 @@ _ENDED = (REFUSED, RETURNED, ANSWERED, WITHDRAWN)
 def return_until(decided_at: datetime, definition: Definition) -> datetime:
     """Until when an accepted delivery may be returned."""
     return decided_at + timedelta(seconds=definition.demands.return_window_seconds)
+
+
+def check_room(delivery: Delivery, stated: int) -> None:
+    """That a reading is still stated of a delivery with so many statements: its sender has to read them all.
+
+    Raises TooManyReadings.
+    """
+    if stated >= READ_UP_TO:
+        raise receipt_errors.TooManyReadings(delivery=delivery.name, allowed=READ_UP_TO)
 
 
 # Lateness. A delivery that became available after its due is the hub's fault and gets no flag.

@@ -82,6 +82,12 @@ class TooManyRecalls(FailedPrecondition):
     template_fa = "برای {letter} پیش‌تر {allowed} استرداد درخواست شده و بیش از آن ممکن نیست."
 
 
+class TooManyReadings(FailedPrecondition):
+    reason = "TOO_MANY_READINGS"
+    template = "{delivery} has {allowed} statements, and no further reading is. Keep a list of readers of your own."
+    template_fa = "برای {delivery} پیش‌تر {allowed} گواهی ثبت شده و رؤیت دیگری ثبت نمی‌شود."
+
+
 class NoRecall(FailedPrecondition):
     reason = "NO_RECALL"
     template = "No recall names {delivery}. There is nothing to answer or to apply."

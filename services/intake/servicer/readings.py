@@ -6,6 +6,7 @@ from dabir.common.v1.statement_pb2 import Statement
 from dabir.formats.statement import Event
 from dabir.formats.strict_json import check_text
 from dabir.intake.v1 import recipient_service_pb2 as pb
+from services.intake.domain import delivery as rules
 from services.intake.domain import errors, model, operator, receipt_errors, statements
 from services.intake.servicer import reading, stating
 from services.intake.servicer.registry import Registry
@@ -15,7 +16,7 @@ from services.runtime.logs import log
 
 
 async def mark_read(registry: Registry, request: pb.MarkReadRequest, who: Caller) -> Statement:
-    """State the reading, or give its statement again. Raises NotAccepted; RequestIdReused for another reading."""
+    """State the reading, or give its statement again. Raises NotAccepted, TooManyReadings, RequestIdReused."""
     await reading.find_delivery(registry, who, request.name)
     check_text(request.position, "position")
     request_id = UUID(request.request_id)
@@ -29,6 +30,7 @@ async def mark_read(registry: Registry, request: pb.MarkReadRequest, who: Caller
         if not model.is_open(delivery):
             raise receipt_errors.NotAccepted(delivery=delivery.name, state=delivery.state)
         chains = await registry.ledger.open(connection, [delivery.name])
+        rules.check_room(delivery, chains.head(delivery.name)[0])
         fields = statements.content_access(who.body, who.certificate_sha256, request.position)
         statement = await stating.append(chains, delivery, Event.CONTENT_ACCESS_TRACKING, fields, assurance="mtls")
         if not await readings.insert(connection, request_id, sha256, stating.statement_id(statement)):

@@ -234,6 +234,21 @@ async def test_a_request_id_is_taken_made_and_passed_on_with_the_deadline(identi
         assert len(str(dict(await made.trailing_metadata())[logs.REQUEST_ID])) == 32
 
 
+async def test_streams_of_strangers_are_few_and_take_no_room(identities: Identities) -> None:
+    async with running(identities, max_concurrent_rpcs=2, max_unlisted_streams=3) as hub:
+        watch: Any = (await hub.channel()).unary_stream("/grpc.health.v1.Health/Watch")
+        held = [watch(b"", timeout=DEADLINE_SECONDS) for _ in range(3)]
+        for call in held:
+            assert await call.read() == b"\x08\x01"  # SERVING
+        refused = await refusal(watch(b"", timeout=DEADLINE_SECONDS).read())
+        assert (refused.code, refused.reason) == ("RESOURCE_EXHAUSTED", "OVERLOADED")
+        await (await hub.stub()).GetDocument(pb.GetDocumentRequest(name=DOCUMENT), timeout=DEADLINE_SECONDS)
+        health: Raw = (await hub.channel()).unary_unary("/grpc.health.v1.Health/Check")
+        assert await health(b"", timeout=DEADLINE_SECONDS) == b"\x08\x01"
+        for call in held:
+            call.cancel()
+
+
 async def test_load_is_shed_with_retry_info_and_goes_on_afterwards(identities: Identities) -> None:
     async with running(identities, max_concurrent_rpcs=2) as hub:
         go = asyncio.Event()

@@ -242,6 +242,19 @@ async def test_each_reading_is_stated_and_the_first_one_shown(
     assert (await sent(interior, draft)).first_reading == shown
 
 
+async def test_readings_have_an_end_and_nothing_else_has(
+    line: Line, interior: Member, bank: Member, worker: Worker
+) -> None:
+    draft = await taken_in(interior, bank, worker)
+    for _ in range(198):
+        await bank.recipient.MarkRead(reading(draft.delivery()), timeout=CALL_SECONDS)
+    stored = line.stored()
+    refused = await refusal(bank.recipient.MarkRead(reading(draft.delivery()), timeout=CALL_SECONDS))
+    assert (refused.code, refused.reason) == ("FAILED_PRECONDITION", "TOO_MANY_READINGS")
+    assert line.stored() == stored
+    await bank.recipient.ReturnDelivery(await bank.returning(draft.delivery()), timeout=CALL_SECONDS)
+
+
 async def test_the_same_reading_is_stated_once(line: Line, interior: Member, bank: Member, worker: Worker) -> None:
     draft = await taken_in(interior, bank, worker)
     other = await taken_in(interior, bank, worker)

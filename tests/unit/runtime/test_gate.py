@@ -22,7 +22,7 @@ CLAIM = "/dabir.documents.v1.DocumentInternalService/ClaimDocuments"
     ],
 )
 def test_a_list_without_end_is_refused_before_its_elements_are_judged(rpc: str, request_: Any, field: str) -> None:
-    call = Call(rpc, None, ACCESS[rpc], type(request_).FromString)  # type: ignore[arg-type]  # no call is served
+    call = Call(rpc, None, ACCESS[rpc], type(request_).FromString, False)  # type: ignore[arg-type]  # no call is served
     with pytest.raises(RequestInvalid) as refused:
         parsed(call, request_.SerializeToString())
     assert [violation.field for violation in refused.value.field_violations] == [field]
@@ -30,7 +30,7 @@ def test_a_list_without_end_is_refused_before_its_elements_are_judged(rpc: str, 
 
 def test_a_list_within_its_limit_is_judged_by_its_rules() -> None:
     request = sender_service_pb2.SubmitLetterRequest(manifest=b"{}", signatures=[b""], documents=["documents/1"])
-    call = Call(SUBMIT, None, ACCESS[SUBMIT], type(request).FromString)  # type: ignore[arg-type]  # no call is served
+    call = Call(SUBMIT, None, ACCESS[SUBMIT], type(request).FromString, False)  # type: ignore[arg-type]  # no call is served
     with pytest.raises(RequestInvalid) as refused:
         parsed(call, request.SerializeToString())
     assert [violation.field for violation in refused.value.field_violations] == ["signatures[0]"]

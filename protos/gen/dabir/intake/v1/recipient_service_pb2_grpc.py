@@ -117,7 +117,8 @@ class RecipientServiceServicer:
         """States that a person read an accepted delivery, by position (ContentAccessTracking): also role reader. It may be said
         again of every person and time. The same request again gives the stored statement; its id for another reading is
         REQUEST_ID_REUSED (ALREADY_EXISTS). A deadline is required. Refused, with nothing stored: DELIVERY_NOT_FOUND,
-        NOT_ACCEPTED (FAILED_PRECONDITION), the reasons of text in docs/formats.md for the position.
+        NOT_ACCEPTED, TOO_MANY_READINGS where the delivery has 200 statements (FAILED_PRECONDITION), the reasons of text in
+        docs/formats.md for the position.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -56,7 +56,8 @@ class RecipientServiceStub:
     """States that a person read an accepted delivery, by position (ContentAccessTracking): also role reader. It may be said
     again of every person and time. The same request again gives the stored statement; its id for another reading is
     REQUEST_ID_REUSED (ALREADY_EXISTS). A deadline is required. Refused, with nothing stored: DELIVERY_NOT_FOUND,
-    NOT_ACCEPTED (FAILED_PRECONDITION), the reasons of text in docs/formats.md for the position.
+    NOT_ACCEPTED, TOO_MANY_READINGS where the delivery has 200 statements (FAILED_PRECONDITION), the reasons of text in
+    docs/formats.md for the position.
     """
     ReturnDelivery: _grpc.UnaryUnaryMultiCallable[_recipient_service_pb2.ReturnDeliveryRequest, _recipient_service_pb2.ReturnDeliveryResponse]
     """Sends a delivery back, within the definition's return window after its acceptance, with a signed receipt. As
@@ -97,7 +98,8 @@ class RecipientServiceAsyncStub(RecipientServiceStub):
     """States that a person read an accepted delivery, by position (ContentAccessTracking): also role reader. It may be said
     again of every person and time. The same request again gives the stored statement; its id for another reading is
     REQUEST_ID_REUSED (ALREADY_EXISTS). A deadline is required. Refused, with nothing stored: DELIVERY_NOT_FOUND,
-    NOT_ACCEPTED (FAILED_PRECONDITION), the reasons of text in docs/formats.md for the position.
+    NOT_ACCEPTED, TOO_MANY_READINGS where the delivery has 200 statements (FAILED_PRECONDITION), the reasons of text in
+    docs/formats.md for the position.
     """
     ReturnDelivery: _aio.UnaryUnaryMultiCallable[_recipient_service_pb2.ReturnDeliveryRequest, _recipient_service_pb2.ReturnDeliveryResponse]  # type: ignore[assignment]
     """Sends a delivery back, within the definition's return window after its acceptance, with a signed receipt. As
@@ -165,7 +167,8 @@ class RecipientServiceServicer(metaclass=_abc_1.ABCMeta):
         """States that a person read an accepted delivery, by position (ContentAccessTracking): also role reader. It may be said
         again of every person and time. The same request again gives the stored statement; its id for another reading is
         REQUEST_ID_REUSED (ALREADY_EXISTS). A deadline is required. Refused, with nothing stored: DELIVERY_NOT_FOUND,
-        NOT_ACCEPTED (FAILED_PRECONDITION), the reasons of text in docs/formats.md for the position.
+        NOT_ACCEPTED, TOO_MANY_READINGS where the delivery has 200 statements (FAILED_PRECONDITION), the reasons of text in
+        docs/formats.md for the position.
         """
 
     @_abc_1.abstractmethod
