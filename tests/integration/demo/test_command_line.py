@@ -188,6 +188,18 @@ def test_what_was_refused_cannot_be_saved_and_it_says_why(sender: Body, recipien
     assert "was refused" in said["message"]
 
 
+def test_a_name_that_no_disk_takes_is_shortened_and_it_is_said(
+    sender: Body, recipient: Body, page: Path, tmp_path: Path
+) -> None:
+    named = page.rename(tmp_path / f"{'ن' * 124}.pdf")
+    delivery = send(sender, recipient, named)
+    assert recipient.run("accept", delivery)[0] == 0
+    code, saved = recipient.run("save", delivery, "--to", str(tmp_path / "saved"))
+    (file,), (renamed,) = saved["files"], saved["renamed"]
+    assert (code, renamed["file_name"], Path(file).name) == (0, named.name, renamed["saved_as"])
+    assert Path(file).read_bytes() == named.read_bytes()
+
+
 @pytest.mark.parametrize(("answer", "state"), [("--grant", "withdrawn"), ("--refuse", "accepted")])
 def test_a_recall_after_acceptance_is_answered(
     answer: str, state: str, sender: Body, recipient: Body, page: Path
