@@ -4,9 +4,10 @@ A recipient acts when the hub's webhook told it that something is in its mailbox
 the plan travel side by side; of one body's client only one thing is asked at a time.
 """
 
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -74,13 +75,20 @@ class Play:
     annexes: Annexes
     folder: Path
     travelled: dict[str, Travelled] = field(default_factory=dict)
+    _is_over: threading.Event = field(default_factory=threading.Event)
 
     def perform(self) -> list[Travelled]:
         """The whole plan. Raises PlayError, or a ClientError that the plan does not know."""
         self.stage.scene("نامه‌ها به راه می‌افتند — the letters travel")
         with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="story") as stories:
-            for told in [stories.submit(self._tell, story) for story in STORIES]:
-                told.result()
+            told = [stories.submit(self._tell, story) for story in STORIES]
+            try:
+                for one in as_completed(told):
+                    one.result()
+            except BaseException:  # a story that cannot go on, or somebody ends the demo: the others do not either
+                self._is_over.set()
+                stories.shutdown(cancel_futures=True)
+                raise
         self.stage.scene("آنچه ثبت نمی‌شود — what the hub refuses")
         for planned in FAULTY:
             self._send_faulty(planned)
@@ -205,7 +213,7 @@ class Play:
             with self.cast.using(to.body) as client:
                 return client.delivery(delivery).envelope.state == DELIVERY_STATE_WITHDRAWN
 
-        _until(is_withdrawn, f"letter {planned.number} was not withdrawn from {to.body}")
+        self._until(is_withdrawn, f"letter {planned.number} was not withdrawn from {to.body}")
         self.stage.delivery(planned, to.body, "پیش از رسید پس گرفته شد", style="magenta")
 
     def _recall(self, planned: Letter) -> None:
@@ -223,7 +231,7 @@ class Play:
                 stated = client.statements(delivery)
             return any(proven.event is Event.ACCEPTANCE_REJECTION_EXPIRY for proven in stated)
 
-        _until(has_expired, f"letter {planned.number}: AcceptanceRejectionExpiry was not stated")
+        self._until(has_expired, f"letter {planned.number}: AcceptanceRejectionExpiry was not stated")
         self.stage.delivery(planned, to.body, "مهلت پذیرش گذشت و گواهی آن ثبت شد", style="red")
         self._act(planned, to)
 
@@ -232,14 +240,27 @@ class Play:
         with self.cast.using(planned.sender) as client:
             due = client.delivery(asked).envelope.times.answer_due.ToDatetime(tzinfo=UTC)
         self.stage.delivery(planned, planned.sender, "پاسخ را تا واپسین فرصت نگه می‌دارد")
-        _until(lambda: datetime.now(UTC) >= due - LAST_MINUTE, f"letter {planned.number}: its hour did not come")
+        self._until(lambda: datetime.now(UTC) >= due - LAST_MINUTE, f"letter {planned.number}: its hour did not come")
 
     def _await_hook(self, planned: Letter, to: To) -> str:
         """The delivery, once its recipient was told of it."""
         delivery = self.travelled[planned.number].delivery_to(to.body)
-        if not self.receivers.wait_for(to.body, delivery, timeout_seconds=MOST_WAIT_SECONDS):
-            raise PlayError(f"letter {planned.number}: {to.body} was not told of {delivery}")
+        self._until(
+            lambda: self.receivers.wait_for(to.body, delivery, timeout_seconds=0.2),
+            f"letter {planned.number}: {to.body} was not told of {delivery}",
+        )
         return delivery
+
+    def _until(self, condition: Callable[[], bool], otherwise: str) -> None:
+        """Waits; raises PlayError with the sentence when it waited long enough."""
+        deadline = time.monotonic() + MOST_WAIT_SECONDS
+        while not self._is_over.is_set():
+            if condition():
+                return
+            if time.monotonic() > deadline:
+                raise PlayError(otherwise)
+            self._is_over.wait(0.1)
+        raise PlayError("the play is over")
 
     def _send_faulty(self, planned: Letter) -> None:
         """Sends a letter with its fault; what the hub says is kept for the check."""
@@ -256,11 +277,3 @@ class Play:
         self.stage.letter(planned, said, style="yellow")
         for _, sentence in error.violations if error else ():
             self.stage.aside(f"{'':11}{sentence}", style="dim")
-
-
-def _until(condition: Callable[[], bool], otherwise: str) -> None:
-    deadline = time.monotonic() + MOST_WAIT_SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            raise PlayError(otherwise)
-        time.sleep(0.2)
