@@ -7,11 +7,12 @@ A book's chain is its numbers: where it has no gap, no number was lost, repeated
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
 from dabir.client.trust import Proven
+from dabir.common.v1.statement_pb2 import StatementLink
 from dabir.formats import names
 
 
@@ -49,13 +50,14 @@ class Break(StrEnum):
 @dataclass(frozen=True)
 class End:
     """Where a chain ends as far as a feed has given it; of a book, over its years: its series. `first` is the digest of
-    the chain's first statement.
+    the chain's first statement, `position` the ledger's of the last.
     """
 
     year: int
     sequence: int
     digest: bytes
     first: bytes
+    position: int
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class _Place:
     sequence: int
     previous: bytes
     digest: bytes
+    position: int
 
 
 def heads(statements: Iterable[Proven]) -> dict[str, Head]:
@@ -132,7 +135,7 @@ def is_whole(chain: str, body: str, *, fully_cleared: bool) -> bool:
     """Whether `body` is shown every statement of the chain, so that a place it was not shown is a gap.
 
     It is of all that it is shown any of, except other bodies' books, and those of its own that hold letters above its
-    clearance.
+    clearance. Of the clearance the hub says, which is judged here: so `follow` takes it only to judge more by.
     """
     if names.chain_kind(chain) != "book":
         return True
@@ -141,26 +144,35 @@ def is_whole(chain: str, body: str, *, fully_cleared: bool) -> bool:
 
 
 def follow(proven: Proven, ends: Ends, judged: Callable[[str], bool]) -> list[Step]:
-    """What the next statement of a feed does to each of its chains that is `judged`. The feed began at 0, so that every
-    chain begins at its first statement.
+    """What the next statement of a feed does to each of its chains that is `judged`, or of which an end is remembered:
+    what was judged once stays so. The feed began at 0, so that every chain begins at its first statement; it may begin
+    there again, and what is remembered stands against what it then gives.
 
     Whether a delivery that came to us begins from its letter's registration is not judged here: the envelope says that.
     """
     return [
-        _step(link.chain, _Place(link.sequence, link.previous, proven.digest), ends)
-        for link in proven.says.links
-        if judged(link.chain)
+        _step(link.chain, place, ends)
+        for link, place in _linked(proven)
+        if judged(link.chain) or ends.end(_remembered_as(link.chain)) is not None
     ]
+
+
+def _linked(proven: Proven) -> Iterable[tuple[StatementLink, _Place]]:
+    for link in proven.says.links:
+        yield link, _Place(link.sequence, link.previous, proven.digest, proven.position)
+
+
+def _remembered_as(chain: str) -> str:
+    return names.series_of(chain) if names.chain_kind(chain) == "book" else chain
 
 
 def _step(chain: str, place: _Place, ends: Ends) -> Step:
     kind = names.chain_kind(chain)
-    year, name = (_year(chain), names.series_of(chain)) if kind == "book" else (0, chain)
+    year, name = _year(chain) if kind == "book" else 0, _remembered_as(chain)
     before = ends.end(name)
     if before is not None and (year, place.sequence) <= (before.year, before.sequence):
-        broken = Break.REPEATED if place.digest == before.digest else Break.FORKED
-        return Step(name, before, broken, Gap(chain, place.sequence, f"stands after {_said(before)}"))
-    end = End(year, place.sequence, place.digest, before.first if before else place.digest)
+        return _known_place(name, chain, year, place, before)
+    end = End(year, place.sequence, place.digest, before.first if before else place.digest, place.position)
     # At the year's turn the count of a book begins again and the chain goes on.
     after = before.sequence if before is not None and before.year == year else 0
     if place.sequence != after + 1:
@@ -170,6 +182,16 @@ def _step(chain: str, place: _Place, ends: Ends) -> Step:
         gap = Gap(chain, place.sequence, f"does not name {_said(before) if before else 'what it begins from'}")
         return Step(name, end, Break.FORKED, gap)
     return Step(name, end, None, None)
+
+
+def _known_place(name: str, chain: str, year: int, place: _Place, before: End) -> Step:
+    """A place that the chain had already: right where the feed is read again, and no other statement takes it."""
+    is_last = (year, place.sequence) == (before.year, before.sequence)
+    if place.position <= before.position and (not is_last or place.digest == before.digest):
+        # Where it stands now, for a hub may have given it at a position that its ledger does not have.
+        return Step(name, replace(before, position=place.position) if is_last else before, None, None)
+    broken = Break.REPEATED if place.digest == before.digest else Break.FORKED
+    return Step(name, before, broken, Gap(chain, place.sequence, f"stands after {_said(before)}"))
 
 
 def _said(end: End) -> str:
@@ -188,8 +210,8 @@ def _places(statements: Iterable[Proven]) -> dict[str, list[_Place]]:
     """Each chain's places in order."""
     found: dict[str, list[_Place]] = {}
     for proven in statements:
-        for link in proven.says.links:
-            found.setdefault(link.chain, []).append(_Place(link.sequence, link.previous, proven.digest))
+        for link, place in _linked(proven):
+            found.setdefault(link.chain, []).append(place)
     for places in found.values():
         places.sort(key=lambda place: place.sequence)
     return found

@@ -26,6 +26,8 @@ from dabir.notifications.v1.notifications_pb2_grpc import NotificationServiceStu
 
 CALL_TIMEOUT_SECONDS = 30.0
 """Deadline of a call that moves no documents, retries included."""
+MOST_RETRY_AFTER_SECONDS = 300.0
+"""As long as a hub may have us wait before the next try, whatever it says."""
 WAITING_HELPS = (
     "UNAVAILABLE",
     "DEADLINE_EXCEEDED",
@@ -128,7 +130,8 @@ def _error(error: grpc.RpcError, request_id: str, language: str) -> ClientError:
             case error_details_pb2.BadRequest():
                 violations += [(violation.field, violation.description) for violation in detail.field_violations]
             case error_details_pb2.RetryInfo():
-                retry_after_seconds = detail.retry_delay.seconds + detail.retry_delay.nanos / 1e9
+                asked_seconds = detail.retry_delay.seconds + detail.retry_delay.nanos / 1e9
+                retry_after_seconds = min(max(asked_seconds, 0.0), MOST_RETRY_AFTER_SECONDS)
             case error_details_pb2.LocalizedMessage() if detail.locale.split("-")[0] == language:
                 message = detail.message
     if code in WAITING_HELPS:

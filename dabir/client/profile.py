@@ -9,6 +9,8 @@ A profile is a TOML file, by convention `profile.toml`. Relative paths start at 
     time_zone = "Asia/Tehran"                    # IANA: where dates are shown (optional, Asia/Tehran)
     language = "fa"                              # or "en": of what is said to people (optional, fa)
     journal = "journal"                          # folder: what was signed, before it is first sent (made if absent)
+    watch_silence_seconds = 45                   # 20 to 600: how long a feed may be quiet before it is asked anew
+                                                 # (optional, 45; a hub speaks every 10 seconds)
 
     [services]                                   # host:port, or several replicas as "host:port,host:port"
     intake = "127.0.0.1:7010"
@@ -83,6 +85,7 @@ class Profile:
     sign: tuple[KeyPair, ...]
     seal: KeyPair
     trust: Path
+    watch_silence_seconds: float = 45
 
 
 def read(path: Path) -> Profile:
@@ -132,6 +135,7 @@ class _Reader:
             sign=tuple(self._key_pair(entry, "sign") for entry in sign),
             seal=self._key_pair(seal, "seal"),
             trust=self._file(self._from(trust, "trust", "folder")),
+            watch_silence_seconds=self._silence_seconds(),
         )
         for name, rest in (("services", services), ("tls", tls), ("seal", seal), ("trust", trust)):
             self._refuse_unknown(rest, f"{name}.")
@@ -174,6 +178,12 @@ class _Reader:
         if value not in allowed:
             raise self._bad(key, f"must be one of {', '.join(allowed)}")
         return value
+
+    def _silence_seconds(self) -> int:
+        seconds = self._table.pop("watch_silence_seconds", 45)
+        if not isinstance(seconds, int) or not 20 <= seconds <= 600:
+            raise self._bad("watch_silence_seconds", "must be a whole number from 20 to 600")
+        return seconds
 
     def _zone(self) -> str:
         zone = self._table.pop("time_zone", "Asia/Tehran")

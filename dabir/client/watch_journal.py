@@ -5,6 +5,7 @@ is not. So nothing is lost where the disk forgets the last of them.
 """
 
 import contextlib
+import dataclasses
 import fcntl
 import os
 import sqlite3
@@ -17,6 +18,9 @@ from types import TracebackType
 from dabir.client.chains import End
 from dabir.client.errors import InputError
 
+LEDGER_CUT = "LEDGER_CUT"
+"""The reason of an alarm: the hub's ledger ends before what it gave us."""
+
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
@@ -26,7 +30,8 @@ CREATE TABLE IF NOT EXISTS cursor (
 );
 INSERT OR IGNORE INTO cursor VALUES (1, 0, 0, 0);
 CREATE TABLE IF NOT EXISTS chain (
-    name TEXT PRIMARY KEY, year INTEGER NOT NULL, sequence INTEGER NOT NULL, digest BLOB NOT NULL, first BLOB NOT NULL
+    name TEXT PRIMARY KEY, year INTEGER NOT NULL, sequence INTEGER NOT NULL, digest BLOB NOT NULL, first BLOB NOT NULL,
+    position INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS alarm (
     reason TEXT NOT NULL, chain TEXT NOT NULL, statement TEXT NOT NULL, sentence TEXT NOT NULL, jws TEXT NOT NULL,
@@ -58,6 +63,7 @@ class WatchJournal:
         self._folder = folder
         self._database = sqlite3.connect(folder / "watch.sqlite", isolation_level=None, timeout=30)
         self._database.executescript(_SCHEMA)
+        self._add_positions()
 
     def __enter__(self) -> "WatchJournal":
         return self
@@ -66,6 +72,14 @@ class WatchJournal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._database.close()
+
+    def _add_positions(self) -> None:
+        """To a journal of before positions were kept: no chain was followed further than all were."""
+        with self._transaction():
+            columns = [row[1] for row in self._database.execute("PRAGMA table_info(chain)")]
+            if "position" not in columns:
+                self._database.execute("ALTER TABLE chain ADD COLUMN position INTEGER NOT NULL DEFAULT 0")
+                self._database.execute("UPDATE chain SET position = (SELECT judged FROM cursor)")
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -87,12 +101,14 @@ class WatchJournal:
 
     @property
     def judged(self) -> int:
-        """The position up to which chains were followed: behind `position` after `begin_again` only."""
+        """The position up to which every chain that is judged was followed: behind `position` while the feed is read
+        again from its beginning.
+        """
         return self._cursor("judged")
 
     @property
     def clearance(self) -> int:
-        """What our certificate was cleared for when chains were last followed."""
+        """What the hub last said that our certificate is cleared for."""
         return self._cursor("clearance")
 
     def _cursor(self, column: str) -> int:
@@ -100,15 +116,16 @@ class WatchJournal:
 
     def end(self, chain: str) -> End | None:
         """Where a chain, or a book's series, ends."""
-        query = "SELECT year, sequence, digest, first FROM chain WHERE name = ?"
+        query = "SELECT year, sequence, digest, first, position FROM chain WHERE name = ?"
         row = self._database.execute(query, (chain,)).fetchone()
         return End(*row) if row is not None else None
 
     def set_clearance(self, clearance: int) -> None:
-        """A certificate that is cleared for more is shown more: chains are then followed from their beginning."""
+        """A certificate that is cleared for more is shown more: the feed is then read again from its beginning, for the
+        chains that were not followed. It is the hub that says so: what is remembered of the others is never given up.
+        """
         with self._transaction():
-            if clearance > self.clearance and self.judged:
-                self._database.execute("DELETE FROM chain")
+            if clearance > self.clearance:
                 self._database.execute("UPDATE cursor SET judged = 0")
             self._database.execute("UPDATE cursor SET clearance = ?", (clearance,))
 
@@ -116,19 +133,23 @@ class WatchJournal:
         """Keeps that the statement was, and where its chains end from here on."""
         with self._transaction():
             self._database.executemany(
-                "INSERT OR REPLACE INTO chain VALUES (?, ?, ?, ?, ?)",
-                [(name, end.year, end.sequence, end.digest, end.first) for name, end in ends.items()],
+                "INSERT OR REPLACE INTO chain (name, year, sequence, digest, first, position) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                [(name, *dataclasses.astuple(end)) for name, end in ends.items()],
             )
             self._database.execute(
                 "UPDATE cursor SET position = max(position, ?1), judged = max(judged, ?1)", (position,)
             )
 
     def add_alarm(self, alarm: Alarm) -> bool:
-        """Keeps an alarm; False where it is kept already. On the disk when this returns."""
+        """Keeps an alarm; False where it is kept already. On the disk when this returns.
+
+        A ledger that is cut is so at every look: that alarm opens again where it was settled.
+        """
         now = datetime.now(UTC).isoformat(timespec="seconds")
         row = (alarm.reason, alarm.chain, alarm.statement, alarm.sentence, alarm.jws, now)
         self._database.execute("PRAGMA synchronous = FULL")
-        added = self._database.execute("INSERT OR IGNORE INTO alarm VALUES (?, ?, ?, ?, ?, ?, NULL)", row)
+        added = self._database.execute(_ADD_ALARM, (*row, LEDGER_CUT))
         self._database.execute("PRAGMA synchronous = NORMAL")
         return added.rowcount == 1
 
@@ -137,10 +158,17 @@ class WatchJournal:
         return _alarms(self._database.execute(_UNSETTLED))
 
     def settle(self) -> list[Alarm]:
-        """Settles those that are not, and gives them."""
+        """Settles those that are not, and gives them.
+
+        Where the hub's ledger was cut, the position that we stand at is none of its: only the hub says positions, no
+        seal does, and one that it made up would shut us out for ever. The feed is then read, and shown, from its
+        beginning; what is remembered of every chain stays, and stands against it.
+        """
         with self._transaction():
             found = self.alarms()
             now = datetime.now(UTC).isoformat(timespec="seconds")
+            if any(alarm.reason == LEDGER_CUT for alarm in found):
+                self._database.execute("UPDATE cursor SET position = 0, judged = 0")
             self._database.execute("UPDATE alarm SET settled_at = ? WHERE settled_at IS NULL", (now,))
         return found
 
@@ -155,6 +183,11 @@ class WatchJournal:
         self._database.execute("COMMIT")
 
 
+_ADD_ALARM = """
+INSERT INTO alarm VALUES (?, ?, ?, ?, ?, ?, NULL)
+ON CONFLICT (reason, chain, statement) DO UPDATE SET settled_at = NULL, raised_at = excluded.raised_at
+    WHERE settled_at IS NOT NULL AND reason = ?
+"""
 _UNSETTLED = (
     "SELECT reason, chain, statement, sentence, jws, raised_at FROM alarm WHERE settled_at IS NULL ORDER BY rowid"
 )

@@ -1,15 +1,19 @@
 """Our body's feed: statements as they are stated, each checked, chains followed, alarms where they do not hold."""
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
+
+import grpc
 
 from dabir.client.chains import Break, End, Step, follow, is_whole
 from dabir.client.errors import AlarmError, RefusedError, UnavailableError, VerificationError
 from dabir.client.hub import Hub
 from dabir.client.profile import Profile
 from dabir.client.trust import Proven, Trust
-from dabir.client.watch_journal import Alarm, WatchJournal
+from dabir.client.watch_journal import LEDGER_CUT, Alarm, WatchJournal
 from dabir.common.v1 import manifest_pb2
 from dabir.directory.v1 import directory_pb2
 from dabir.evidence.v1.evidence_pb2 import WatchStatementsRequest, WatchStatementsResponse
@@ -18,8 +22,6 @@ from dabir.formats.signer import certificate_sha256, load_certificates
 FIRST_WAIT_SECONDS, MOST_WAIT_SECONDS = 0.5, 30.0
 """Before the next try after a break: twice as long each time, half of it by chance, so that not all come at once."""
 
-LEDGER_CUT = "LEDGER_CUT"
-"""The reason of an alarm: the hub's ledger ends before what it gave us."""
 _TO_DO = (
     "Keep the journal, it holds the statement. Ask the hub for a written explanation, and its supervisor if none "
     "comes. The next `dabir watch` goes on from here"
@@ -114,7 +116,8 @@ class Watching:
         with self._hub.errors(metadata):
             call = self._hub.evidence.WatchStatements(WatchStatementsRequest(after_position=after), metadata=metadata)
             try:
-                yield from call
+                while (message := _next(call, self._member.watch_silence_seconds)) is not None:
+                    yield message
             finally:
                 call.cancel()
         raise UnavailableError("STREAM_ENDED", "the hub ended the stream without a word; trying again")
@@ -141,6 +144,31 @@ class Watching:
         self._interrupted(error, seconds)
         time.sleep(seconds)
         return min(2 * wait_seconds, MOST_WAIT_SECONDS)
+
+
+def _next(call: Any, silence_seconds: float) -> WatchStatementsResponse | None:
+    """The next message of a stream; None at its end. The hub says its position every 10 seconds: a stream that is quiet
+    for longer is ended, for whoever holds it would hear nothing for ever. Raises UnavailableError.
+    """
+    silent = threading.Event()
+
+    def end() -> None:
+        silent.set()
+        call.cancel()
+
+    watchdog = threading.Timer(silence_seconds, end)
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        message: WatchStatementsResponse | None = next(call, None)
+    except grpc.RpcError:
+        if not silent.is_set():
+            raise
+        said = f"the hub said nothing for {silence_seconds:g} seconds, not even its position; asking it again"
+        raise UnavailableError("STREAM_SILENT", said) from None
+    finally:
+        watchdog.cancel()
+    return message
 
 
 def _alarm(proven: Proven, step: Step) -> Alarm | None:

@@ -114,6 +114,8 @@ class Feeds(EvidenceServiceServicer, DirectoryServiceServicer):
         """`after_position` of every stream."""
         self.break_after: list[int] = []
         """After how many statements the next streams break, UNAVAILABLE."""
+        self.stall_after: list[int] = []
+        """After how many statements the next streams say nothing more, and do not end."""
         self.refusal: tuple[grpc.StatusCode, str] | None = None
         self.ended = threading.Event()
 
@@ -126,6 +128,7 @@ class Feeds(EvidenceServiceServicer, DirectoryServiceServicer):
         if self.refusal is not None:
             _refuse(context, *self.refusal)
         left = self.break_after.pop(0) if self.break_after else None
+        heard = self.stall_after.pop(0) if self.stall_after else None
         gone, head = threading.Event(), request.after_position
         given = next((n for n, one in enumerate(self.statements) if one.position > head), len(self.statements))
         context.add_callback(gone.set)
@@ -135,6 +138,10 @@ class Feeds(EvidenceServiceServicer, DirectoryServiceServicer):
                 if left == 0:
                     _refuse(context, grpc.StatusCode.UNAVAILABLE, "STOPPING")
                 left = None if left is None else left - 1
+                if heard == 0:
+                    gone.wait()
+                    return
+                heard = None if heard is None else heard - 1
                 yield pb.WatchStatementsResponse(statement=one, position=one.position)
                 head = max(head, one.position)
             yield pb.WatchStatementsResponse(position=head)

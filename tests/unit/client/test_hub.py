@@ -176,6 +176,20 @@ def test_an_overload_says_how_long_to_wait(scripted: Scripted, hub: Hub) -> None
     assert (raised.value.reason, raised.value.retry_after_seconds) == ("OVERLOADED", 1.5)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "nanos", "waited_seconds"), [(315_576_000_000, 0, 300.0), (2**63 - 1, 2**31 - 1, 300.0), (-5, -9, 0.0)]
+)
+def test_an_overload_that_asks_for_too_long_a_wait_is_not_obeyed(
+    scripted: Scripted, hub: Hub, seconds: int, nanos: int, waited_seconds: float
+) -> None:
+    wait = error_details_pb2.RetryInfo()
+    wait.retry_delay.seconds, wait.retry_delay.nanos = seconds, nanos
+    scripted.outages = [refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, wait)]
+    with pytest.raises(UnavailableError) as raised:
+        get_body(hub)
+    assert raised.value.retry_after_seconds == waited_seconds
+
+
 def test_a_hub_that_is_down_is_said_to_be(server: tuple[Scripted, Profile]) -> None:
     hub = Hub(server[1])
     with pytest.raises(UnavailableError, match="does not take our certificate"):

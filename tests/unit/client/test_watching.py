@@ -2,7 +2,9 @@
 
 import contextlib
 import itertools
+import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -286,6 +288,110 @@ def test_a_clearance_gained_opens_what_was_not_shown_before(client: Client, feed
     ledger.expire("letters/00000000-0000-4000-8000-000000000002/deliveries/1")
     assert read(client) == [4], "the chains are followed from their beginning, and nothing old is shown"
     assert client.alarms() == []
+
+
+def test_what_was_once_judged_stays_so_whatever_the_hub_says_of_our_clearance(
+    client: Client, feeds: Feeds, ledger: Ledger
+) -> None:
+    for place in (1, 2, 3):
+        ledger.available(f"letters/00000000-0000-4000-8000-{place:012}/deliveries/1")
+    feeds.statements = ledger.stated[:1]
+    assert read(client) == [1]
+    feeds.roles, feeds.statements = [], [one for one in ledger.stated if one.position != 2]
+    assert alarm(client)[0] == "STATEMENT_WITHHELD", "a book that was followed is, cleared or not"
+
+
+def test_a_clearance_that_the_hub_says_rose_rewrites_nothing(client: Client, feeds: Feeds, ledger: Ledger) -> None:
+    feeds.roles = []
+    told = Ledger(ledger.seal)
+    for place in (1, 2):
+        ledger.register(place)
+        told.register(place)
+    assert read(client) == [1, 2]
+    feeds.roles, feeds.statements = [HIGHLY_CONFIDENTIAL], told.stated
+    reason, sentence = alarm(client)
+    assert (reason, "the hub tells two stories" in sentence) == ("CHAIN_FORKED", True)
+    assert {one.chain for one in client.alarms()} == {
+        "letters/00000000-0000-4000-8000-000000000001",
+    }, "of the book only the end is remembered, which the first does not meet"
+
+
+@pytest.mark.parametrize("kept", [0, 3, 9])
+def test_a_reading_anew_that_was_ended_goes_on(client: Client, feeds: Feeds, ledger: Ledger, kept: int) -> None:
+    feeds.roles = []
+    line(ledger)
+    assert read(client) == list(range(1, 11))
+    feeds.roles, feeds.break_after = [HIGHLY_CONFIDENTIAL], [kept]
+    with contextlib.suppress(Ended):
+        list(client.watch(interrupted=_end_there))
+    ledger.register(4, year=1406)
+    assert read(client) == [11]
+    assert client.alarms() == []
+
+
+class Ended(Exception):
+    """The process that watched was ended."""
+
+
+def _end_there(error: object, seconds: float) -> None:
+    raise Ended
+
+
+def test_a_journal_of_before_positions_were_kept_is_read_on(
+    client: Client, feeds: Feeds, ledger: Ledger, hub: tuple[Feeds, Ledger, Profile]
+) -> None:
+    line(ledger)
+    assert read(client) == list(range(1, 11))
+    with contextlib.closing(sqlite3.connect(hub[2].journal / "watch.sqlite")) as database:
+        database.execute("ALTER TABLE chain DROP COLUMN position")
+        database.commit()
+    ledger.register(4, year=1406)
+    assert read(client) == [11]
+    assert client.alarms() == []
+
+
+def test_a_position_that_the_hub_made_up_does_not_shut_us_out(client: Client, feeds: Feeds, ledger: Ledger) -> None:
+    line(ledger)
+    ledger.stated[5].position = 2**63 - 1
+    feeds.statements = ledger.stated[:6]
+    assert read(client) == [1, 2, 3, 4, 5, 2**63 - 1]
+    for _ in range(2):
+        feeds.refusal = (grpc.StatusCode.FAILED_PRECONDITION, "POSITION_AHEAD")
+        assert alarm(client)[0] == "LEDGER_CUT"
+        assert [one.reason for one in client.settle_alarms()] == ["LEDGER_CUT"], "at every look, also once settled"
+    ledger.stated[5].position = 6
+    feeds.refusal, feeds.statements = None, ledger.stated
+    assert read(client) == list(range(1, 11)), "all of it is shown once more"
+    assert client.alarms() == []
+    assert read(client) == []
+
+
+def test_what_a_cut_ledger_then_tells_stands_against_what_is_remembered(
+    client: Client, feeds: Feeds, ledger: Ledger
+) -> None:
+    ledger.register(1)
+    told = Ledger(ledger.seal, dict(ledger.ends), list(ledger.stated))
+    ledger.register(2)
+    told.register(3)
+    assert read(client) == [1, 2]
+    feeds.refusal = (grpc.StatusCode.FAILED_PRECONDITION, "POSITION_AHEAD")
+    assert alarm(client)[0] == "LEDGER_CUT"
+    client.settle_alarms()
+    feeds.refusal, feeds.statements = None, told.stated
+    assert alarm(client)[0] == "CHAIN_FORKED"
+
+
+def test_a_stream_that_says_nothing_more_is_asked_anew(
+    feeds: Feeds, ledger: Ledger, hub: tuple[Feeds, Ledger, Profile]
+) -> None:
+    line(ledger)
+    feeds.stall_after = [3, 0]
+    reasons: list[str] = []
+    with Client(replace(hub[2], watch_silence_seconds=0.5)) as client:
+        stream = client.watch(interrupted=lambda error, _seconds: reasons.append(error.reason))
+        assert [proven.position for proven in itertools.islice(stream, 10)] == list(range(1, 11))
+    assert reasons[:2] == ["STREAM_SILENT"] * 2
+    assert feeds.asked[:3] == [0, 3, 3]
 
 
 def test_a_ledger_that_ends_before_what_it_gave_is_an_alarm(client: Client, feeds: Feeds, ledger: Ledger) -> None:
