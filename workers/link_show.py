@@ -70,7 +70,7 @@ def details(link: DownLink, waiting: Sequence[Waiting], notes: Sequence[str], *,
     elif not up:
         lines += ["Each is tried again by its schedule. The line ends by itself when a try arrives.", ""]
     lines += [f"- {note}" for note in notes]
-    return "\n".join([*lines, "", "**What you can do now**", *_action_lines(link, waiting, up=up)])
+    return "\n".join([*lines, "", "**What you can do now**", "", *_action_lines(link, waiting, up=up)])
 
 
 def _action_lines(link: DownLink, waiting: Sequence[Waiting], *, up: bool) -> list[str]:

@@ -134,7 +134,7 @@ def details(
         lines += [f"If nothing more happens, it closes as unclaimed at {time(rules.instant(plan.close_at))}.", ""]
     lines += [f"- {note}" for note in notes]
     return "\n".join(
-        [*lines, "", "**What you can do now**", *_action_lines(expected, waiting), "", _end_line(closed, waiting)]
+        [*lines, "", "**What you can do now**", "", *_action_lines(expected, waiting), "", _end_line(closed, waiting)]
     )
 
 

@@ -77,6 +77,8 @@ def command(directory: Path, ports: Mapping[str, int]) -> Command:
         "matching.numTaskqueueWritePartitions=1",
         "matching.enableFairness=true",
         'history.timerProcessorMaxTimeShift="50ms"',
+        # A worker reports a failed task once and lets its repetitions time out: an operator would see it a minute late.
+        "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=1",
     ):
         flags += ["--dynamic-config-value", setting]
     # A person's own settings of the command line (TEMPORAL_*, a profile in HOME) must not reach this server.
