@@ -9,12 +9,13 @@ import argparse
 import subprocess
 from collections.abc import Callable, Iterator
 
-from infra.local.doctor import machine, packages, servers
+from infra.local.doctor import chromium, machine, packages, servers
 from infra.local.doctor.finding import CHECKOUT, ENVIRONMENT, Finding, environment_is_made
 
 PARTS: tuple[Callable[[], Finding], ...] = (
     packages.python, machine.system, machine.make, machine.git, packages.ensurepip, packages.package_index,
-    packages.locked_packages, servers.temporal, servers.postgresql, servers.s3, machine.disk, machine.ports,
+    packages.locked_packages, servers.temporal, servers.postgresql, servers.s3, chromium.chromium, machine.disk,
+    machine.ports,
 )  # fmt: skip
 
 

