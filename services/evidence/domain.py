@@ -133,6 +133,11 @@ def fitting(sizes_bytes: Sequence[int], count: int) -> int:
     return min(count, len(sizes_bytes))
 
 
+def is_cut(sizes_bytes: Sequence[int], count: int) -> bool:
+    """Whether a page of at most `count` statements, read until it goes beyond PAGE_MAX_BYTES, may have left some."""
+    return len(sizes_bytes) == count or sum(sizes_bytes) > PAGE_MAX_BYTES
+
+
 def check_after(after: int, head: int) -> None:
     """Judge where a stream is to go on, by the last position given. Raises PositionAhead."""
     if after > head:

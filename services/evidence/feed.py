@@ -128,7 +128,7 @@ class Stream:
                 position = statement.position
                 yield WatchStatementsResponse(statement=statement, position=position)
             self._check_running()
-            if len(page) == self._config.watch_page:
+            if domain.is_cut([len(one.jws) for one in page], self._config.watch_page):
                 continue
             position = max(position, head)
             if time.monotonic() >= say_at:
@@ -148,6 +148,7 @@ class Stream:
                 txn="",
                 after=after,
                 limit=self._config.watch_page,
+                room_bytes=domain.PAGE_MAX_BYTES,
             )
 
     def _check_running(self) -> None:

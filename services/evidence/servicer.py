@@ -26,7 +26,14 @@ class EvidenceServicer(EvidenceServiceServicer):
         page = domain.page(body, request.parent, request.page_size, request.page_token)
         async with self._pool.connection() as connection:
             found = await store.list_statements(
-                connection, body, clearance, parent=page.parent, txn=page.txn, after=page.after, limit=page.size + 1
+                connection,
+                body,
+                clearance,
+                parent=page.parent,
+                txn=page.txn,
+                after=page.after,
+                limit=page.size + 1,
+                room_bytes=domain.PAGE_MAX_BYTES,
             )
         shown = found[: domain.fitting([len(one.jws) for one in found], page.size)]
         more = len(found) > len(shown)

@@ -89,19 +89,35 @@ SELECT id, position, subject, event, jws, salt FROM (
 ) AS page JOIN ledger.statement USING (position) ORDER BY position
 """
 _LAST = 2**63 - 1
+# Of a page's statements those before which no more than `bytes` stand: the bodies of the rest are not read at all. The
+# size of a long one is known without reading it, of an ASCII text it is its length.
+_WITHIN = """
+SELECT id, position, subject, event, jws, salt FROM (
+    SELECT *, sum(octet_length(jws)) OVER (ORDER BY position) - octet_length(jws) AS bytes_before FROM ({}) AS page
+) AS measured WHERE bytes_before <= %(bytes)s ORDER BY position
+"""
+LIST_OF_TXN, LIST_OF_BODY = _WITHIN.format(_LIST_OF_TXN), _WITHIN.format(_LIST_OF_BODY)
 
 
 async def list_statements(
-    connection: Connection, caller_body: str, clearance: int, *, parent: str, txn: str, after: int, limit: int
+    connection: Connection,
+    caller_body: str,
+    clearance: int,
+    *,
+    parent: str,
+    txn: str,
+    after: int,
+    limit: int,
+    room_bytes: int,
 ) -> list[Statement]:
     """Numbered statements after a position that `caller_body` is a party of and has the clearance for, by position.
 
     `parent` empty: all of them. Else those of `txn` (the letter or body `parent` belongs to) whose subject is `parent`,
-    or all of them when `parent` is `txn`.
+    or all of them when `parent` is `txn`. At most `limit`, and none after the one that goes beyond `room_bytes`.
     """
-    query = _LIST_OF_TXN if parent else _LIST_OF_BODY
+    query = LIST_OF_TXN if parent else LIST_OF_BODY
     wanted = {"caller_body": caller_body, "clearance": clearance, "parent": parent, "txn": txn}
-    wanted |= {"after": after, "last": _LAST, "limit": limit}
+    wanted |= {"after": after, "last": _LAST, "limit": limit, "bytes": room_bytes}
     rows = await (await connection.execute(query, wanted)).fetchall()
     return [
         Statement(name=f"statements/{jti}", position=position, subject=subject, event=event, jws=jws, salt=salt)

@@ -77,6 +77,17 @@ async def test_a_page_of_long_statements_fits_into_a_message(evidence: Evidence)
     assert seen == list(range(1, 10))
 
 
+async def test_no_more_is_read_than_one_answer_holds(evidence: Evidence) -> None:
+    """However many statements are asked for: long ones are bounded in the database, not in this process."""
+    evidence.put_long_statements(9)
+    for parent in ("", "bodies/bank"):
+        async with evidence.pool.connection() as connection:
+            found = await store.list_statements(
+                connection, "bodies/bank", 3, parent=parent, txn=parent, after=0, limit=500, room_bytes=2 * 1024 * 1024
+            )
+        assert [one.position for one in found] == [1, 2, 3], "the third goes beyond it, and is the last"
+
+
 async def test_a_list_reads_no_more_than_it_shows(fresh_postgres: Postgres) -> None:
     """However much is other bodies', or of a classification that the caller may not see."""
     with psycopg.connect(fresh_postgres.owner_url) as connection:
@@ -91,8 +102,8 @@ async def test_a_list_reads_no_more_than_it_shows(fresh_postgres: Postgres) -> N
         )
         connection.execute("ANALYZE ledger.statement")
         for body in ("bodies/a", "bodies/b", "bodies/none"):
-            asked = {"caller_body": body, "clearance": 2, "after": 0, "last": 2**63 - 1, "limit": 100}
-            plan = connection.execute(f"EXPLAIN (ANALYZE, TIMING OFF) {store._LIST_OF_BODY}".encode(), asked).fetchall()
+            asked = {"caller_body": body, "clearance": 2, "after": 0, "last": 2**63 - 1, "limit": 100, "bytes": 2**21}
+            plan = connection.execute(f"EXPLAIN (ANALYZE, TIMING OFF) {store.LIST_OF_BODY}".encode(), asked).fetchall()
             removed = [line for (line,) in plan if "Rows Removed" in line or "Seq Scan" in line]
             assert removed == [], "\n".join(line for (line,) in plan)
 

@@ -68,6 +68,13 @@ async def test_what_is_classified_is_given_to_the_cleared_only(evidence: Evidenc
         assert len(await cleared.up_to(6)) == 2
 
 
+async def test_long_statements_are_all_given(evidence: Evidence) -> None:
+    """Pages are then cut before they have as many statements as they may."""
+    evidence.put_long_statements(9)
+    async with Watch(evidence, "bank") as watch:
+        assert [one.position for one in await watch.up_to(9)] == list(range(1, 10))
+
+
 async def test_every_reader_of_a_body_gets_everything(evidence: Evidence) -> None:
     await evidence.letter()
     async with Watch(evidence, "bank") as one, Watch(evidence, "bank") as other:
