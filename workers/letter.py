@@ -78,6 +78,8 @@ class LetterWorkflow:
             for delivery in self._deliveries:
                 self._beside.begin(self._accompany(delivery))
             await self._close()
+            if workflow.patched("the-closed-is-looked-up"):
+                await self._look_up_the_closed()
         await self._end()
         return letter_pb2.LetterWorkflowResult(outcome="CLOSED")
 
@@ -186,6 +188,14 @@ class LetterWorkflow:
                     await self._look_up(name)
             next_at = rules.instant(answer.next_at) if answer.HasField("next_at") else workflow.now() + _ASK_AGAIN
             ask_at = max(next_at, workflow.now() + _TOO_EARLY)
+
+    async def _look_up_the_closed(self) -> None:
+        """A recall may have been registered before the end and be told of only after it: from now on there is none."""
+        request = GetLetterPlanRequest(letter=self._letter)
+        answer = await self._steps.insist(Activities.get_letter_plan, request, "look up what closed")
+        self._merge(*answer.plan.deliveries)
+        for followed in self._deliveries.values():
+            self._telling.tell(notices.standing(self._plan, followed.plan))
 
     async def _end(self) -> None:
         """Closed is closed; but who was still to be told of what stands is told, and who gave an order is answered."""

@@ -1,5 +1,7 @@
 """A closed letter's run ends when whoever was still to be told of what stands is told."""
 
+from datetime import timedelta
+
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 
@@ -56,6 +58,20 @@ async def test_who_is_untold_of_a_withdrawal_at_closing_is_told_afterwards(line:
         line.hub.mend()
         await line.run_of(plan.letter).result()
         await told(line, delivery, ("delivery.available", "bodies/bank-1"), ("delivery.withdrawn", "bodies/bank-1"))
+
+
+async def test_a_recall_that_was_not_heard_of_before_the_end_is_told_afterwards(line: Line) -> None:
+    """The follower is out while the return window ends; the run closes the letter by its own clock."""
+    async with line.working():
+        async with line.following():
+            plan = await line.hub.intake.register()
+            delivery = plan.deliveries[0].delivery
+            await line.shows(plan.letter, DabirStage="AWAITING_ACCEPTANCE")
+            await line.hub.intake.accept(delivery, return_window=timedelta(seconds=3))
+            await line.shows(plan.letter, DabirStage="RETURN_WINDOW")
+        await line.hub.intake.recall(delivery)
+        await line.run_of(plan.letter).result()
+    await told(line, delivery, ("delivery.available", "bodies/bank-1"), ("delivery.recall_asked", "bodies/bank-1"))
 
 
 async def test_a_closed_letters_run_survives_its_worker_while_it_tells(line: Line) -> None:
