@@ -7,7 +7,6 @@ came from the hub does not verify: keep it, report it · 5 an alarm: a book or c
 """
 
 import functools
-import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -17,11 +16,11 @@ from typing import Any, Literal
 
 import click
 from google.protobuf.timestamp_pb2 import Timestamp
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
 from dabir.cli import words
+from dabir.cli.screen import Screen, print_json
 from dabir.client import (
     AlarmError,
     Client,
@@ -54,8 +53,8 @@ class Session:
         self.language: Literal["fa", "en"] = "en"
         self.zone = "Asia/Tehran"
         # Wider than any table, so that no id is ever cut: a narrow terminal wraps. No markup: a subject may hold it.
-        self.out = Console(width=_WIDTH, soft_wrap=True, highlight=False, markup=False, emoji=False)
-        self.err = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
+        self.out = Screen(width=_WIDTH, soft_wrap=True, highlight=False, markup=False, emoji=False)
+        self.err = Screen(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
         self.when_unanswered: tuple[str, str] | None = None
         """What to do if no answer comes, where running the command again is not it."""
 
@@ -79,7 +78,7 @@ class Session:
     def answer(self, found: Mapping[str, Any], show: Callable[[], None]) -> None:
         """The command's answer: one JSON object, or what `show` prints for a person."""
         if self.as_json:
-            print(json.dumps({"ok": True, **found}, ensure_ascii=False))
+            print_json({"ok": True, **found})
         else:
             show()
 
@@ -252,4 +251,4 @@ def _failed(session: Session, error: ClientError | FormatError) -> int:
 def _print_failure(code: int, reason: str, message: str, violations: Sequence[tuple[str, str]] = ()) -> None:
     fields = [{"field": field, "message": sentence} for field, sentence in violations]
     said = {"ok": False, "exit": code, "reason": reason, "message": message, "fields": fields}
-    print(json.dumps(said, ensure_ascii=False))
+    print_json(said)

@@ -1,11 +1,10 @@
 """`dabir watch`: what is stated about our body's letters, as it is stated."""
 
-import json
-
 import click
 
 from dabir.cli import shapes, words
 from dabir.cli.look import what_happened
+from dabir.cli.screen import print_json
 from dabir.cli.session import ALARM, Session, command
 from dabir.client import UnavailableError
 from dabir.client.trust import Proven
@@ -54,7 +53,7 @@ class _Progress:
     def show(self, proven: Proven) -> None:
         session = self._session
         if session.as_json:
-            print(json.dumps({"ok": True, **shapes.statement(proven)}, ensure_ascii=False), flush=True)
+            print_json({"ok": True, **shapes.statement(proven)})
             return
         when = session.day_and_time(proven.took_effect_at)
         what = what_happened(session, proven)

@@ -1,5 +1,6 @@
 """Who takes part, as the hub's directory says: bodies, offices, and whose a certificate is."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,6 +10,9 @@ from dabir.client.errors import VerificationError
 from dabir.client.hub import Hub
 from dabir.directory.v1 import directory_pb2 as pb
 from dabir.formats.signer import certificate_sha256
+
+MOST_PAGES = 10_000
+"""Of one list: as a hub makes them, a million entries. One that never ended would be read into memory for ever."""
 
 
 class Directory:
@@ -42,10 +46,21 @@ class Directory:
 
 
 def pages(hub: Hub, method: Callable[..., Any], request: Any, field: str) -> Iterator[Any]:
-    """The entries of every page of a list; `field` is the response's repeated field."""
-    while True:
+    """The entries of every page of a list; `field` is the response's repeated field.
+
+    Raises VerificationError for a list that goes round, or has more than MOST_PAGES.
+    """
+    followed: set[bytes] = set()
+    while len(followed) < MOST_PAGES:
         answer = hub.call(method, request)
         yield from getattr(answer, field)
         if not answer.next_page_token:
             return
         request.page_token = answer.next_page_token
+        token = hashlib.sha256(answer.next_page_token.encode()).digest()
+        if token in followed:
+            break
+        followed.add(token)
+    raise VerificationError(
+        "LIST_ENDLESS", f"the hub's list of {field} goes round, or has over {MOST_PAGES} pages; tell the hub's operator"
+    )

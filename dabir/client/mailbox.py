@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from dabir.client.directory import pages
+from dabir.client.errors import VerificationError
 from dabir.client.hub import Hub
 from dabir.client.trust import Proven, Trust
 from dabir.evidence.v1.evidence_pb2 import ListStatementsRequest
@@ -23,9 +24,18 @@ def delivery(hub: Hub, name: str) -> letter_pb2.Delivery:
 
 
 def read_statements(hub: Hub, trust: Trust, parent: str = "") -> list[Proven]:
-    """The statements about a letter, delivery or body, or all of our body's, by position. Raises VerificationError.
+    """The statements about a letter, delivery or body, or all of our body's, by position.
+
+    Raises VerificationError, also where a position comes again or goes back.
 
     One that the hub stated a moment ago may not be listed yet.
     """
     request = ListStatementsRequest(parent=parent, page_size=500)
-    return [trust.statement(given) for given in pages(hub, hub.evidence.ListStatements, request, "statements")]
+    found: list[Proven] = []
+    for given in pages(hub, hub.evidence.ListStatements, request, "statements"):
+        proven, last = trust.statement(given), found[-1].position if found else 0
+        if proven.position <= last:
+            said = f"{proven.name} is listed at position {proven.position}, after {last}; keep it, report it"
+            raise VerificationError("OUT_OF_ORDER", said)
+        found.append(proven)
+    return found

@@ -7,12 +7,12 @@ from dabir.formats.strict_json.error import FormatError
 # The only fields whose strings may hold line feeds, by json_name.
 LINE_FEED_FIELDS = frozenset({"abstract", "note"})
 
-_FORBIDDEN = re.compile("[\x00-\x1f\x80-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+FORBIDDEN = re.compile("[\x00-\x1f\x80-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 def check_text(text: str, path: str = "", *, line_feeds: bool = False) -> None:
     """Refuses characters that no string of the form may hold. Raises FormatError."""
-    for found in _FORBIDDEN.finditer(text):
+    for found in FORBIDDEN.finditer(text):
         character = found.group()
         if character == "\n" and line_feeds:
             continue

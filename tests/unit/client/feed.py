@@ -116,12 +116,23 @@ class Feeds(EvidenceServiceServicer, DirectoryServiceServicer):
         """After how many statements the next streams break, UNAVAILABLE."""
         self.stall_after: list[int] = []
         """After how many statements the next streams say nothing more, and do not end."""
+        self.tokens: list[str] = []
+        """Of the pages of ListStatements, instead of the right ones; the next page has the token's number."""
         self.refusal: tuple[grpc.StatusCode, str] | None = None
         self.ended = threading.Event()
 
     def GetCertificates(self, request: Any, context: Any) -> directory_pb2.GetCertificatesResponse:  # noqa: N802
         listed = directory_pb2.Certificate(owner=BODY, sha256=self.certificate_sha256, roles=self.roles)
         return directory_pb2.GetCertificatesResponse(certificates=[listed])
+
+    def ListStatements(self, request: Any, context: Any) -> pb.ListStatementsResponse:  # noqa: N802
+        """One statement a page."""
+        page = int(request.page_token or 0)
+        self.asked.append(page)
+        token = self.tokens[page % len(self.tokens)] if self.tokens else str(page + 1)
+        listed = self.statements[page % len(self.statements)]
+        is_last = not self.tokens and page + 1 == len(self.statements)
+        return pb.ListStatementsResponse(statements=[listed], next_page_token="" if is_last else token)
 
     def WatchStatements(self, request: Any, context: Any) -> Iterator[pb.WatchStatementsResponse]:  # noqa: N802
         self.asked.append(request.after_position)
