@@ -129,8 +129,10 @@ class Journal:
         self._letters = folder / "letters"
         self._receipts, self._recalls = folder / "receipts", folder / "recalls"
         self._readings, self._downloads = folder / "readings", folder / "downloads"
-        for room in (self._letters, self._receipts, self._recalls, self._readings, self._downloads):
+        self._rooms = (self._letters, self._receipts, self._recalls, self._readings, self._downloads)
+        for room in self._rooms:
             room.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _clear_half_made(room)
 
     def letters(self) -> list[LetterEntry]:
         """Every letter written here, oldest first."""
@@ -139,9 +141,11 @@ class Journal:
 
     def unsettled(self) -> list[LetterEntry]:
         """Letters to which the hub's answer is not known: those that `resume` sends again."""
-        _clear_half_made(self._letters)
+        for room in self._rooms:
+            _clear_half_made(room)
         entries = self.letters()
         for entry in entries:
+            _clear_half_made(entry.folder)
             if entry.is_settled:
                 entry.drop_copies()  # left by a kill right after the letter was settled
         return [entry for entry in entries if not entry.is_settled]
@@ -191,6 +195,7 @@ class Journal:
         """Keeps that a document, 1-based, was downloaded and had this digest."""
         folder = self._downloads / _file_name(delivery)
         folder.mkdir(exist_ok=True, mode=0o700)
+        _clear_half_made(folder)
         replace_file(folder / str(index), sha256.hex().encode())
 
     def downloaded(self, delivery: str) -> dict[int, bytes]:
@@ -293,9 +298,15 @@ def _appearing(folder: Path) -> Iterator[Path]:
 
 
 def _clear_half_made(room: Path) -> None:
+    """Entries of a room, or files of an entry. Another process of ours may be doing the same."""
     for left in room.glob(f"{_HALF_MADE}*"):
-        if time.time() - left.stat().st_mtime > _HALF_MADE_KEPT_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime <= _HALF_MADE_KEPT_SECONDS:
+                continue
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -138,3 +138,33 @@ def test_a_kill_before_the_rename_leaves_no_letter(tmp_path: Path) -> None:
     os.utime(half_made[0], (day_before_yesterday, day_before_yesterday))
     assert journal.unsettled() == []
     assert list((tmp_path / "letters").iterdir()) == []
+
+
+ROOMS = ["letters", "receipts", "recalls", "readings", "downloads"]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_what_is_half_made_goes_from_every_room_when_it_is_a_day_old(tmp_path: Path, room: str) -> None:
+    Journal(tmp_path)
+    old, new = tmp_path / room / ".new-old", tmp_path / room / ".new-new"
+    for left in (old, new):
+        left.mkdir()
+        (left / "receipt.json").write_bytes(b"{}")
+    day_before_yesterday = time.time() - 2 * 86_400
+    os.utime(old, (day_before_yesterday, day_before_yesterday))
+    Journal(tmp_path)
+    assert list((tmp_path / room).iterdir()) == [new], "another process may be making it"
+
+
+def test_half_made_files_of_an_entry_go_too(tmp_path: Path) -> None:
+    journal, delivery = Journal(tmp_path / "journal"), f"letters/{uuid.uuid4()}/deliveries/3"
+    entry = written(journal, tmp_path)
+    journal.add_downloaded(delivery, 1, b"1" * 32)
+    (downloads,) = (tmp_path / "journal" / "downloads").iterdir()
+    day_before_yesterday = time.time() - 2 * 86_400
+    for folder in (entry.folder, downloads):
+        (folder / ".new-file").write_bytes(b"half")
+        os.utime(folder / ".new-file", (day_before_yesterday, day_before_yesterday))
+    assert journal.unsettled() == [entry]
+    journal.add_downloaded(delivery, 2, b"2" * 32)
+    assert not list((tmp_path / "journal").rglob(".new-*"))
