@@ -12,13 +12,6 @@ NEWS_SECONDS = 1.0
 PICTURES = "DABIR_PICTURES"
 """A folder that the pictures are copied into, if it is set."""
 
-_FOLLOW = """(path) => {
-  const link = document.body.appendChild(document.createElement("a"))
-  link.href = path
-  link.click()
-  link.remove()
-}"""
-
 
 class Ui:
     """One tab. A running workflow's page never falls silent: what is waited for is text."""
@@ -28,11 +21,11 @@ class Ui:
         self._address, self._pictures = address, pictures
 
     def open(self, path: str) -> None:
-        """Opens an address of the UI: what a page of ours gives of it, from the `/` on. Once there, by a link to it."""
-        if self._tab.url.startswith(f"http://{self._address}/"):
-            self._tab.evaluate(_FOLLOW, path)
-        else:
-            self._tab.goto(f"http://{self._address}{path}", wait_until="domcontentloaded")
+        """Loads an address of the UI: what a page of ours gives of it, from the `/` on.
+
+        Never by a link within the UI: it would keep the filter that it showed before.
+        """
+        self._tab.goto(f"http://{self._address}{path}", wait_until="domcontentloaded")
 
     def sees(self, *texts: str, absent: str = "") -> None:
         """Returns when the tab shows all of the texts, asked for news again and again; `absent` is not in it."""
