@@ -129,6 +129,8 @@ class Feeds(EvidenceServiceServicer, DirectoryServiceServicer):
         """One statement a page."""
         page = int(request.page_token or 0)
         self.asked.append(page)
+        if len(self.asked) > 100:
+            _refuse(context, grpc.StatusCode.FAILED_PRECONDITION, "READ_FOR_EVER")
         token = self.tokens[page % len(self.tokens)] if self.tokens else str(page + 1)
         listed = self.statements[page % len(self.statements)]
         is_last = not self.tokens and page + 1 == len(self.statements)
