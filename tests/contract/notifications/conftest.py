@@ -12,12 +12,27 @@ from tests.contract.notifications.harness import Hub, Running, running
 from tests.integration.ledger.writer import FACTS
 
 
-@pytest.fixture
-def hub(fresh_postgres: Postgres, identities: Identities, tmp_path: Path) -> Hub:
-    """An empty database of the test's own."""
-    with psycopg.connect(fresh_postgres.owner_url) as connection:
+@pytest.fixture(scope="module")
+def database(postgres: Postgres) -> Postgres:
+    """One database for a module's tests."""
+    made = postgres.another_database()
+    with psycopg.connect(made.owner_url) as connection:
         connection.execute(FACTS.encode())
-    return Hub(tmp_path, fresh_postgres, identities)
+    return made
+
+
+@pytest.fixture
+def hub(database: Postgres, identities: Identities, tmp_path: Path) -> Hub:
+    """The module's database without what the tests before have told; their letters' statements stay."""
+    with psycopg.connect(database.owner_url) as connection:
+        connection.execute(
+            b"""
+            DELETE FROM notifications.attempt; DELETE FROM notifications.replay; DELETE FROM notifications.notification;
+            DELETE FROM notifications.secret_rotation; DELETE FROM notifications.endpoint;
+            DELETE FROM notifications.link_order; DELETE FROM notifications.link
+            """
+        )
+    return Hub(tmp_path, database, identities)
 
 
 @pytest.fixture

@@ -29,9 +29,8 @@ async def test_a_webhook_arrives_signed_and_is_stated_once(service: Running) -> 
     assert (event, said.sub, said.txn) == (ACCEPTANCE, delivery, letter)
     assert said.events[event].channel == "webhook"
     assert said.events[event].links[0].sequence == 2
-    assert hub.rows(b"SELECT sender_body, recipient_body FROM ledger.statement WHERE event = %s", event) == [
-        (OTHER, BANK)
-    ]
+    parties = b"SELECT sender_body, recipient_body FROM ledger.statement WHERE event = %s AND subject = %s"
+    assert hub.rows(parties, event, delivery) == [(OTHER, BANK)]
     assert (
         hub.rows(
             b"SELECT count(*) FROM notifications.notification WHERE outcome = 'DELIVERED' AND statement IS NOT NULL"
