@@ -19,6 +19,7 @@ async def open_channels(config: NotificationsConfig) -> AsyncIterator[Mapping[st
         timeout_seconds=config.webhook_timeout_seconds,
         connect_seconds=config.webhook_connect_seconds,
         at_once=config.webhooks_at_once,
+        ports=config.webhook_ports,
         tls_roots=config.outgoing_tls_roots,
     )
     async with outgoing:

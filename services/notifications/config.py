@@ -16,6 +16,8 @@ class NotificationsConfig(ServiceConfig):
     """Address of directory, which says whose a certificate is, e.g. `127.0.0.1:7001`."""
     outgoing_allowed_networks: tuple[str, ...] = ()
     """Private networks (CIDR) that webhooks may go to, also by `http://`: the local stack's. Production has none."""
+    outgoing_ports: tuple[int, ...] = ()
+    """Ports that webhooks may go to in production, beside 443. Elsewhere they go to any."""
     outgoing_tls_roots: Path | None = None
     """PEM: who may issue certificates of webhook receivers. Not given: whom the machine trusts."""
     endpoints_per_body: int = 20
@@ -53,6 +55,11 @@ class NotificationsConfig(ServiceConfig):
     """How long a try is one process's; when that died, another tries again this much later, under the same id."""
     webhook_poll_seconds: float = 1.0
     """How often to look for what is due. What this process was just given is sent at once."""
+
+    @property
+    def webhook_ports(self) -> frozenset[int] | None:
+        """Those that webhooks may go to; None: any."""
+        return frozenset({443, *self.outgoing_ports}) if self.environment == "production" else None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -43,9 +43,10 @@ class Mail:
 
     async def send(self, endpoint: Endpoint, notification: Notification) -> Result:
         """What is wrong with the mail server and not with the recipient is blameless: it would be so for everyone."""
+        client = self._client()
         try:
             async with asyncio.timeout(self._config.smtp_timeout_seconds):
-                return await self._deliver(endpoint.email_address or "", self._write(endpoint, notification))
+                result = await self._deliver(client, endpoint.email_address or "", self._write(endpoint, notification))
         except ssl.SSLError:
             return Result("TLS_FAILED", blameless=True)
         except (TimeoutError, aiosmtplib.SMTPTimeoutError):
@@ -58,6 +59,14 @@ class Mail:
             return Result("TLS_FAILED" if is_tls else "CONNECTION_FAILED", blameless=True)
         except aiosmtplib.SMTPException:
             return Result("SMTP_UNSUPPORTED", blameless=True)
+        except ValueError:  # the address cannot stand in a header, and never will
+            return Result("ADDRESS_INVALID", final=True)
+        else:
+            with suppress(aiosmtplib.SMTPException, OSError):  # what came of it is known, however we part
+                await client.quit(timeout=_QUIT_SECONDS)
+            return result
+        finally:
+            client.close()
 
     def _write(self, endpoint: Endpoint, notification: Notification) -> EmailMessage:
         language = endpoint.email_language or PERSIAN
@@ -81,9 +90,9 @@ class Mail:
             html=html,
         )
 
-    async def _deliver(self, recipient: str, message: EmailMessage) -> Result:
+    def _client(self) -> aiosmtplib.SMTP:
         config = self._config
-        client = aiosmtplib.SMTP(
+        return aiosmtplib.SMTP(
             hostname=config.smtp_host,
             port=config.smtp_port,
             local_hostname=config.smtp_sender.rpartition("@")[2],
@@ -92,6 +101,9 @@ class Mail:
             tls_context=None if config.smtp_security == "none" else self._tls,
             timeout=config.smtp_timeout_seconds,
         )
+
+    async def _deliver(self, client: aiosmtplib.SMTP, recipient: str, message: EmailMessage) -> Result:
+        config = self._config
         try:
             await client.connect()
             if self._password is not None:
@@ -101,9 +113,4 @@ class Mail:
             return mail.refused(refusal.recipients[0].code)
         except aiosmtplib.SMTPDataError as refusal:
             return mail.refused(refusal.code)
-        else:
-            with suppress(aiosmtplib.SMTPException, OSError):  # it is the server's now, however we part
-                await client.quit(timeout=_QUIT_SECONDS)
-            return Result("SMTP_250", arrived=True)
-        finally:
-            client.close()
+        return Result("SMTP_250", arrived=True)

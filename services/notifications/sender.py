@@ -21,7 +21,7 @@ from services.notifications.domain.notification import Notification
 from services.notifications.domain.tries import Result
 from services.notifications.places import Places
 from services.notifications.recorder import OUTAGES, Recorder
-from services.notifications.store import Connection, attempts, links
+from services.notifications.store import Connection, attempts, endpoints, links
 from services.notifications.store.attempts import Claimed
 from services.runtime import logs
 from services.runtime.database import Pool
@@ -93,8 +93,10 @@ class Sender:
                 if room > 0:
                     async with connection.transaction():
                         claimed = await self._claim(connection, endpoint, room, at_rate=endpoint.body in rated)
+                        # As it stands now: it may have been enabled, and what it missed replayed, since it was listed.
+                        current = await endpoints.find(connection, endpoint.id) if claimed else None
                     for one in claimed:
-                        self._start(endpoint, one)
+                        self._start(current or endpoint, one)
 
     async def _claim(self, connection: Connection, endpoint: Endpoint, room: int, *, at_rate: bool) -> list[Claimed]:
         """What may go now: not what quiet hours hold, and no more than the link's rate lets through."""
@@ -103,12 +105,12 @@ class Sender:
             await attempts.hold(connection, endpoint.id, until)
         seconds = self._config.webhook_claim_seconds
         if not at_rate:
-            return await attempts.claim(connection, endpoint.id, room, seconds)
+            return await attempts.claim(connection, endpoint.id, room, seconds, at_rate=False)
         found = await links.lock_rated(connection, endpoint.body)
         if found is None or found.rate_per_minute is None or found.counted_to is None:
             return []
         room = min(room, link.allowance(found.rate_per_minute, found.counted_to, now))
-        claimed = await attempts.claim(connection, endpoint.id, room, seconds) if room else []
+        claimed = await attempts.claim(connection, endpoint.id, room, seconds, at_rate=True) if room else []
         counted_to = link.spent(found.rate_per_minute, found.counted_to, now, len(claimed))
         await links.count(connection, endpoint.body, counted_to)
         return claimed
@@ -131,7 +133,8 @@ class Sender:
         result = await self._send(endpoint, claimed)
         self._tries.labels(result.word).inc()
         log.info("notification_tried", notification=notification, tries=claimed.tries, result=result.word)
-        while time.monotonic() < claim_ends:  # afterwards it is another's
+        # When the claim is over it is another's, but for an arrival, which nobody else knows of.
+        while result.arrived or time.monotonic() < claim_ends:
             try:
                 return await self._recorder.record(endpoint, claimed, result)
             except OUTAGES as error:

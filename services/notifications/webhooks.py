@@ -21,5 +21,5 @@ class Webhooks:
         try:
             answer = await self._outgoing.post(endpoint.url or "", body, headers)
         except OutgoingFailed as failure:
-            return Result(failure.reason)
+            return Result(failure.reason, final=failure.reason == "URL_INVALID")
         return tries.answered(answer.status, answer.retry_after, datetime.now(UTC))

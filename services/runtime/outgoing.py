@@ -69,7 +69,10 @@ _SPECIAL = [
 
 
 class OutgoingFailed(Exception):
-    """No answer came. `reason`: ADDRESS_NOT_ALLOWED, TIMEOUT, TLS_FAILED, CONNECTION_FAILED or ANSWER_INVALID."""
+    """No answer came.
+
+    `reason`: URL_INVALID (for ever), ADDRESS_NOT_ALLOWED, TIMEOUT, TLS_FAILED, CONNECTION_FAILED or ANSWER_INVALID.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -97,16 +100,18 @@ class Outgoing:
         timeout_seconds: float,
         connect_seconds: float,
         at_once: int,
+        ports: Collection[int] | None = None,
         tls_roots: Path | None = None,
         resolve: Resolve | None = None,
     ) -> None:
-        """`tls_roots`: PEM; None: whom the machine trusts. `resolve`: None: as the machine does.
+        """`ports`: that may be called; None: any. `tls_roots`: PEM; None: whom the machine trusts. `resolve`: None: as
+        the machine does.
 
         Raises ValueError when a network is none, StartRefused when the roots cannot be used.
         """
         self._allowed = [ipaddress.ip_network(network) for network in allowed_networks]
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, connect=connect_seconds)
-        self._at_once = at_once
+        self._at_once, self._ports = at_once, ports
         # Threads of its own: names that hang, and they hang for seconds, keep nothing else of the process waiting.
         self._threads = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="resolve")
         self._resolve = resolve or self._ask_the_machine
@@ -132,9 +137,13 @@ class Outgoing:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Send `body`. Raises OutgoingFailed, KeyError for a scheme that is neither https nor http."""
-        target = URL(url)
+        try:
+            target = URL(url)
+        except ValueError as error:
+            raise OutgoingFailed("URL_INVALID") from error
         session = self._sessions[target.scheme]
-        if target.user is not None or target.password is not None:  # would be sent as a header
+        has_credentials = target.user is not None or target.password is not None  # would be sent as a header
+        if has_credentials or (self._ports is not None and target.port not in self._ports):
             raise OutgoingFailed("ADDRESS_NOT_ALLOWED")
         try:
             async with session.post(target, data=body, headers=headers, allow_redirects=False) as answer:

@@ -2,11 +2,13 @@
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from urllib.parse import urlsplit
 from uuid import UUID
+
+from yarl import URL
 
 from services.notifications.domain.errors import (
     EmailNotAllowed,
@@ -46,6 +48,8 @@ REPLACED_SECRETS_MAX = 4
 # RFC 5321 section 4.1.2, Dot-string "@" Domain of at least two labels; no quoted strings, no address literals.
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+# Names of this machine and of private networks (RFC 6761, RFC 6762, and what resolvers and clouds use).
+_NOT_ON_THE_INTERNET = frozenset({"localhost", "localdomain", "local", "internal"})
 _EMAIL_ADDRESS = re.compile(
     rf"(?=.{{3,254}}\Z)(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+", re.ASCII
 )
@@ -95,27 +99,35 @@ class Endpoint(Target):
         return QuietHours(self.quiet_start, self.quiet_end, self.quiet_zone)
 
 
-def check_target(target: Target, *, plain_allowed: bool) -> None:
+def check_target(target: Target, *, plain_allowed: bool, ports: Collection[int] | None = None) -> None:
     """Whether something can be sent there, as far as it can be said without looking a name up.
 
-    Raises EndpointInvalid, UrlNotAllowed, EmailNotAllowed.
+    `ports`: those that a url may have; None: any. Raises EndpointInvalid, UrlNotAllowed, EmailNotAllowed.
     """
     if bool(target.url) == (target.email_address is not None):
         raise EndpointInvalid(field_violations=[FieldViolation("url", "Give either this or email.")])
     if target.url:
-        check_url(target.url, plain_allowed=plain_allowed)
-    elif not is_email_address(target.email_address or ""):
+        check_url(target.url, plain_allowed=plain_allowed, ports=ports)
+    elif not is_email_address(target.email_address or "") or not _is_on_the_internet(target.email_address or ""):
         raise EmailNotAllowed(field_violations=[FieldViolation("email.address", "It is not name@host.example.")])
 
 
 def is_email_address(text: str) -> bool:
-    """One that can stand in a header and in an envelope as it is."""
-    return _EMAIL_ADDRESS.fullmatch(text) is not None
+    """One that can stand in a header and in an envelope as it is: no encoded word (RFC 2047) in its local part."""
+    return _EMAIL_ADDRESS.fullmatch(text) is not None and "=?" not in text
 
 
-def check_url(url: str, *, plain_allowed: bool) -> None:
+def _is_on_the_internet(email_address: str) -> bool:
+    """By its domain's last label: neither an address (all digits) nor a name of private networks."""
+    last = email_address.rpartition(".")[2].lower()
+    return not last.isdigit() and last not in _NOT_ON_THE_INTERNET
+
+
+def check_url(url: str, *, plain_allowed: bool, ports: Collection[int] | None = None) -> None:
     """Raises UrlNotAllowed."""
     why = _wrong_with(url, plain_allowed=plain_allowed)
+    if not why and ports is not None and URL(url).port not in ports:
+        why = f"its port is not one of {', '.join(map(str, sorted(ports)))}"
     if why:
         raise UrlNotAllowed(why=why, field_violations=[FieldViolation("url", f"{why.capitalize()}.")])
 
@@ -126,6 +138,7 @@ def _wrong_with(url: str, *, plain_allowed: bool) -> str:
     try:
         parts = urlsplit(url)
         port_is_usable = parts.port != 0
+        URL(url)  # as what sends reads it: of brackets and ports it is stricter
     except ValueError:
         return "it is not a URL"
     if parts.scheme != "https" and not (parts.scheme == "http" and plain_allowed):

@@ -24,6 +24,6 @@ def services(config: NotificationsConfig, pool: Pool, wake: Callable[[], None]) 
         Service(
             "dabir.notifications.v1.NotificationInternalService",
             add_NotificationInternalServiceServicer_to_server,
-            NotificationInternalServicer(pool, wake),
+            NotificationInternalServicer(config, pool, wake),
         ),
     ]

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from dabir.notifications.v1 import notifications_pb2 as pb
 from dabir.notifications.v1.notifications_pb2_grpc import NotificationInternalServiceServicer
+from services.notifications.config import NotificationsConfig
 from services.notifications.domain import link, notification
 from services.notifications.domain.errors import LinkNotFound
 from services.notifications.domain.link import LinkOrder
@@ -23,8 +24,8 @@ DOWN_LINKS_MAX = 1000
 class NotificationInternalServicer(NotificationInternalServiceServicer):
     """`wake` is called when something is to be sent at once."""
 
-    def __init__(self, pool: Pool, wake: Callable[[], None]) -> None:
-        self._pool, self._wake = pool, wake
+    def __init__(self, config: NotificationsConfig, pool: Pool, wake: Callable[[], None]) -> None:
+        self._config, self._pool, self._wake = config, pool, wake
 
     async def Notify(self, request: pb.NotifyRequest, context: object) -> pb.NotifyResponse:
         new = Notification(
@@ -73,17 +74,17 @@ class NotificationInternalServicer(NotificationInternalServiceServicer):
                 if order.rate_per_minute is None and not await links.has_endpoint(connection, order.body):
                     raise LinkNotFound(body=order.body)
                 if await links.insert_order(connection, order):
-                    await _apply(connection, order)
+                    await _apply(connection, order, self._config.webhook_claim_seconds)
                 known = await links.find_order(connection, order.id)
             assert known is not None  # noqa: S101 - it is there now, its own or another body's, and none is ever deleted
             link.check_same_order(known, order)
 
 
-async def _apply(connection: Connection, order: LinkOrder) -> None:
+async def _apply(connection: Connection, order: LinkOrder, claim_seconds: float) -> None:
     if order.rate_per_minute is None:
         await links.pause(connection, order.body)
     elif order.rate_per_minute == 0:
-        await links.resume(connection, order.body, None, None)
+        await links.resume(connection, order.body, None, None, claim_seconds)
     else:
         counted_to = link.resumed_to(order.rate_per_minute, datetime.now(UTC))
-        await links.resume(connection, order.body, order.rate_per_minute, counted_to)
+        await links.resume(connection, order.body, order.rate_per_minute, counted_to, claim_seconds)

@@ -37,7 +37,8 @@ class NotificationServicer(NotificationServiceServicer):
 
     async def CreateEndpoint(self, request: pb.CreateEndpointRequest, context: object) -> pb.CreateEndpointResponse:
         body, endpoint, target = caller().body, UUID(request.endpoint_id), messages.target(request)
-        rules.check_target(target, plain_allowed=bool(self._config.outgoing_allowed_networks))
+        config = self._config
+        rules.check_target(target, plain_allowed=bool(config.outgoing_allowed_networks), ports=config.webhook_ports)
         rules.check_event_types(request.event_types)
         if target.url is None and not self._config.smtp_host:
             raise EmailNotOffered

@@ -48,10 +48,12 @@ async def hold(connection: Connection, endpoint: UUID, until: datetime) -> None:
     )
 
 
-async def claim(connection: Connection, endpoint: UUID, limit: int, claim_seconds: float) -> list[Claimed]:
+async def claim(
+    connection: Connection, endpoint: UUID, limit: int, claim_seconds: float, *, at_rate: bool
+) -> list[Claimed]:
     """Takes what is longest due for one endpoint, passing over what another process is taking.
 
-    Nothing, while its link is paused.
+    Nothing, while its link is paused; nor, for who did not ask the link (`at_rate`), while there is a rate.
     """
     query = f"""
         WITH due AS (
@@ -59,7 +61,8 @@ async def claim(connection: Connection, endpoint: UUID, limit: int, claim_second
             WHERE endpoint = %s AND outcome IS NULL AND next_at <= clock_timestamp()
                 AND NOT EXISTS (
                     SELECT FROM notifications.link AS l JOIN notifications.endpoint AS e ON e.body = l.body
-                    WHERE e.id = attempt.endpoint AND l.paused_at IS NOT NULL)
+                    WHERE e.id = attempt.endpoint
+                        AND (l.paused_at IS NOT NULL OR (l.rate_per_minute IS NOT NULL AND NOT %s)))
             ORDER BY next_at LIMIT %s FOR UPDATE SKIP LOCKED
         ), taken AS (
             UPDATE notifications.attempt AS a
@@ -70,16 +73,16 @@ async def claim(connection: Connection, endpoint: UUID, limit: int, claim_second
         SELECT taken.tries, {notifications.COLUMNS}
         FROM taken JOIN notifications.notification AS n ON n.id = taken.notification
         """  # noqa: S608 - our own column names
-    rows = await (await connection.execute(query, (endpoint, limit, claim_seconds))).fetchall()
+    rows = await (await connection.execute(query, (endpoint, at_rate, limit, claim_seconds))).fetchall()
     return [Claimed(notifications.of_row(row[1:]), row[0]) for row in rows]
 
 
 async def arrive(connection: Connection, notification: UUID, endpoint: UUID, result: str) -> None:
-    """Whoever tried: what arrived has arrived."""
+    """Whoever tried, and whatever was recorded meanwhile: what arrived has arrived."""
     await connection.execute(
         """
         UPDATE notifications.attempt SET outcome = 'DELIVERED', last_result = %s, ended_at = clock_timestamp()
-        WHERE notification = %s AND endpoint = %s AND outcome IS NULL
+        WHERE notification = %s AND endpoint = %s AND outcome IS DISTINCT FROM 'DELIVERED'
         """,
         (result, notification, endpoint),
     )

@@ -192,9 +192,17 @@ async def select(connection: Connection, query: str, wanted: tuple[object, ...])
 async def _end_waiting(
     connection: Connection, endpoint: UUID, claim_seconds: float, which: str, wanted: tuple[object, ...]
 ) -> None:
-    """What waits is ended when what may be under way now is over: its next try finds the endpoint ended or disabled."""
+    """What waits is ended when what may be under way now is over: its next try finds the endpoint ended or disabled.
+
+    What another transaction holds is passed over: two that were told 410 at once would wait for each other.
+    """
     query = f"""
-        UPDATE notifications.attempt SET next_at = least(next_at, clock_timestamp() + %s * interval '1 second')
-        WHERE endpoint = %s AND outcome IS NULL AND endpoint IN ({which})
+        WITH waiting AS (
+            SELECT notification, endpoint FROM notifications.attempt
+            WHERE endpoint = %s AND outcome IS NULL AND endpoint IN ({which}) FOR UPDATE SKIP LOCKED
+        )
+        UPDATE notifications.attempt AS a
+        SET next_at = least(a.next_at, clock_timestamp() + %s * interval '1 second')
+        FROM waiting WHERE a.notification = waiting.notification AND a.endpoint = waiting.endpoint
         """  # noqa: S608 - our own queries
-    await connection.execute(query, (claim_seconds, endpoint, *wanted))
+    await connection.execute(query, (endpoint, *wanted, claim_seconds))

@@ -88,8 +88,10 @@ async def pause(connection: Connection, body: str) -> None:
     await connection.execute(query, (body,))
 
 
-async def resume(connection: Connection, body: str, rate_per_minute: int | None, counted_to: datetime | None) -> None:
-    """What waits is due at once, but for what its recording has locked, which was sent just now."""
+async def resume(
+    connection: Connection, body: str, rate_per_minute: int | None, counted_to: datetime | None, claim_seconds: float
+) -> None:
+    """What waits is due at once, but for what may be under way, and what its recording has locked."""
     query = "UPDATE notifications.link SET paused_at = NULL, rate_per_minute = %s, counted_to = %s WHERE body = %s"
     await connection.execute(query, (rate_per_minute, counted_to, body))
     await connection.execute(
@@ -97,12 +99,13 @@ async def resume(connection: Connection, body: str, rate_per_minute: int | None,
         WITH waiting AS (
             SELECT a.notification, a.endpoint FROM notifications.attempt AS a
                 JOIN notifications.endpoint AS e ON e.id = a.endpoint
-            WHERE e.body = %s AND a.outcome IS NULL AND a.next_at > clock_timestamp() FOR UPDATE OF a SKIP LOCKED
+            WHERE e.body = %s AND a.outcome IS NULL AND a.next_at > clock_timestamp() + %s * interval '1 second'
+            FOR UPDATE OF a SKIP LOCKED
         )
         UPDATE notifications.attempt AS a SET next_at = clock_timestamp()
         FROM waiting WHERE a.notification = waiting.notification AND a.endpoint = waiting.endpoint
         """,
-        (body,),
+        (body, claim_seconds),
     )
 
 

@@ -221,6 +221,13 @@ NO_ADDRESSES = [
     "registry@بانک.example",
     f"{'x' * 65}@bank.example",
     f"registry@{'x' * 64}.example",
+    "=?utf-8?q?a?=@bank.example",
+    "registry@127.0.0.1",
+    "registry@1.2",
+    "root@localhost.localdomain",
+    "root@bank.localhost",
+    "root@bank.local",
+    "root@metadata.google.INTERNAL",
 ]
 
 

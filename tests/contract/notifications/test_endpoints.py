@@ -95,6 +95,7 @@ async def test_deleting_is_for_the_owner_and_may_be_repeated(service: Running) -
         "https://hooks.bank.example\\@127.0.0.1/",
         "https://هوک.example/",
         "https://[::1/",
+        "https://[::1]x:1/",
         "javascript:alert(1)",
     ],
 )

@@ -162,6 +162,20 @@ async def test_an_allowed_network_is_reached_and_no_other() -> None:
         await runner.cleanup()
 
 
+async def test_a_url_that_cannot_be_read_fails_for_ever() -> None:
+    assert await failure(outgoing(), "https://[::1]x:1/") == "URL_INVALID"
+
+
+async def test_only_the_ports_named_are_called() -> None:
+    names = Names(("127.0.0.1",))
+    async with receiving(verify=False) as receiver:
+        url = f"http://hooks.bank.example:{receiver.port}/hook"
+        assert await failure(outgoing("127.0.0.0/8", resolve=names, ports=[443]), url) == "ADDRESS_NOT_ALLOWED"
+        async with outgoing("127.0.0.0/8", resolve=names, ports=[receiver.port]) as client:
+            assert (await client.post(url, b"{}", {})).status == 200
+    assert len(receiver.requests) == 1
+
+
 async def test_plain_http_does_not_go_to_the_internet() -> None:
     assert await failure(outgoing("127.0.0.0/8"), "http://8.8.8.8/") == "ADDRESS_NOT_ALLOWED"
 
