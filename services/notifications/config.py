@@ -22,6 +22,8 @@ class NotificationsConfig(ServiceConfig):
     """PEM: who may issue certificates of webhook receivers. Not given: whom the machine trusts."""
     endpoints_per_body: int = 20
     """How many endpoints a body may have."""
+    endpoints_made_per_day: int = 100
+    """How many a body may make within a day, ended ones too: they are kept for ever."""
     webhook_timeout_seconds: float = 15.0
     """What a receiver may take from the connection to its answer's headers (Standard Webhooks: 15 to 30)."""
     webhook_connect_seconds: float = 5.0
@@ -31,6 +33,8 @@ class NotificationsConfig(ServiceConfig):
     """Up to so much of it is added by chance, so that what failed together does not return together."""
     webhook_secret_overlap_seconds: float = 86400.0
     """How long webhooks are signed with a replaced secret too."""
+    replay_pause_seconds: float = 600.0
+    """How long after a replay of a notification the next one is refused."""
     webhook_per_endpoint: int = 4
     """Tries under way at one endpoint, of e-mail too, per process; one at an endpoint that is failing."""
     webhooks_at_once: int = 256
@@ -65,9 +69,11 @@ class NotificationsConfig(ServiceConfig):
         super().__post_init__()
         for name in (
             "endpoints_per_body",
+            "endpoints_made_per_day",
             "webhook_timeout_seconds",
             "webhook_connect_seconds",
             "webhook_secret_overlap_seconds",
+            "replay_pause_seconds",
             "webhook_per_endpoint",
             "webhooks_at_once",
             "emails_at_once",

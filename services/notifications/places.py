@@ -1,4 +1,4 @@
-"""How many tries may be under way: by endpoint, by channel, and over all that fail."""
+"""How many tries may be under way: by endpoint, by body, by channel, and over all that fail."""
 
 import asyncio
 from collections import defaultdict
@@ -10,20 +10,22 @@ from services.notifications.domain.endpoint import Endpoint
 class Places:
     """The tries that one process has under way.
 
-    An endpoint has `per_endpoint` places, one while it is failing; and all failing ones together have half of their
-    channel's, so that however many are dead, the others find room.
+    An endpoint has `per_endpoint` places, one while it is failing; all of a body's together have an eighth of their
+    channel's; and all failing ones together have half of them, so that however many are dead, the others find room.
     """
 
     def __init__(self, per_endpoint: int) -> None:
         self._per_endpoint = per_endpoint
         self._tries: dict[UUID, set[asyncio.Task[None]]] = defaultdict(set)
         self._channel: dict[UUID, str] = {}
+        self._body: dict[UUID, str] = {}
         self._failing: set[UUID] = set()
 
     def free(self, endpoint: Endpoint, at_once: int) -> int:
         """How many more may begin at this endpoint, whose channel has `at_once` places. At most 0: none."""
         of_channel = [one for one, channel in self._channel.items() if channel == endpoint.channel]
-        free = at_once - self._count(of_channel)
+        of_body = [one for one in of_channel if self._body[one] == endpoint.body]
+        free = min(at_once - self._count(of_channel), max(1, at_once // 8) - self._count(of_body))
         if endpoint.failing_since is None:
             self._failing.discard(endpoint.id)
             return min(self._per_endpoint - self._count([endpoint.id]), free)
@@ -34,7 +36,7 @@ class Places:
     def take(self, endpoint: Endpoint, task: asyncio.Task[None]) -> None:
         """A try has begun; its place is free again when it ends."""
         self._tries[endpoint.id].add(task)
-        self._channel[endpoint.id] = endpoint.channel
+        self._channel[endpoint.id], self._body[endpoint.id] = endpoint.channel, endpoint.body
         task.add_done_callback(lambda ended: self._leave(endpoint.id, ended))
 
     def tasks(self) -> list[asyncio.Task[None]]:
@@ -43,7 +45,7 @@ class Places:
     def _leave(self, endpoint: UUID, task: asyncio.Task[None]) -> None:
         self._tries[endpoint].discard(task)
         if not self._tries[endpoint]:
-            del self._tries[endpoint], self._channel[endpoint]
+            del self._tries[endpoint], self._channel[endpoint], self._body[endpoint]
             self._failing.discard(endpoint)
 
     def _count(self, endpoints: list[UUID]) -> int:

@@ -17,7 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from services.runtime.config import ServiceConfig, StartRefused
 
-SCHEMA_VERSION = 11
+SCHEMA_VERSION = 12
 """The newest file of infra/schema that this release knows (a test compares)."""
 
 Pool = AsyncConnectionPool[AsyncConnection]

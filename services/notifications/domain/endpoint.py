@@ -18,6 +18,7 @@ from services.notifications.domain.errors import (
     EndpointNotFound,
     EventTypeUnknown,
     TooManyEndpoints,
+    TooManyEndpointsMade,
     TooManySecrets,
     UrlNotAllowed,
 )
@@ -164,6 +165,12 @@ def check_room(count: int, limit: int) -> None:
     """Whether a body may have one more. Raises TooManyEndpoints."""
     if count >= limit:
         raise TooManyEndpoints(limit=limit)
+
+
+def check_made(count: int, limit: int, next_seconds: float) -> None:
+    """Whether a body may make one more today. Raises TooManyEndpointsMade."""
+    if count >= limit:
+        raise TooManyEndpointsMade(limit=limit, retry_after_seconds=next_seconds)
 
 
 def check_rotation(endpoint: Endpoint) -> None:

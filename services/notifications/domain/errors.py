@@ -86,6 +86,14 @@ class TooManyEndpoints(ResourceExhausted):
     template_fa = "شمار مقصدهای شما به بیشینهٔ {limit} رسیده است. نخست یکی را حذف کنید."
 
 
+class TooManyEndpointsMade(ResourceExhausted):
+    """The body made as many within a day as it may; ended ones are kept for ever."""
+
+    reason = "TOO_MANY_ENDPOINTS_MADE"
+    template = "Your body made {limit} endpoints within a day, which is all it may. Keep those you have, or wait."
+    template_fa = "در یک روز بیش از {limit} مقصد نمی‌توان ساخت. مقصدهای کنونی را نگه دارید یا منتظر بمانید."
+
+
 class TooManySecrets(ResourceExhausted):
     """As many replaced secrets are still in force as may be."""
 
@@ -128,6 +136,14 @@ class NotificationNotFound(NotFound):
     reason = "NOTIFICATION_NOT_FOUND"
     template = "There is no notification of yours by this name. ListNotifications names yours."
     template_fa = "اعلانی با این نام ندارید. فهرست اعلان‌هایتان در ListNotifications است."
+
+
+class ReplayedTooSoon(ResourceExhausted):
+    """It was told again a little while ago, or is being told just now."""
+
+    reason = "REPLAYED_TOO_SOON"
+    template = "This notification was replayed lately or is being sent just now. Ask again in {seconds} seconds."
+    template_fa = "این اعلان به‌تازگی دوباره فرستاده شده یا هم‌اکنون در حال فرستادن است. {seconds} ثانیهٔ دیگر بپرسید."
 
 
 class NoEndpoint(FailedPrecondition):

@@ -1,5 +1,6 @@
 """What a body is told, and what became of it."""
 
+import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -9,7 +10,12 @@ from dabir.formats import names
 from dabir.formats.events import Event
 from dabir.formats.strict_json import FormatError
 from services.notifications.domain.endpoint import AVAILABLE, check_event_types
-from services.notifications.domain.errors import NotificationIdReused, NotificationInvalid, NotificationNotFound
+from services.notifications.domain.errors import (
+    NotificationIdReused,
+    NotificationInvalid,
+    NotificationNotFound,
+    ReplayedTooSoon,
+)
 from services.runtime.errors import FieldViolation
 
 DELIVERED, FAILED, WAITING, NOT_TOLD = "DELIVERED", "FAILED", "WAITING", "NOT_TOLD"
@@ -75,6 +81,12 @@ def split_notification(name: str, caller_body: str) -> UUID:
     if body != caller_body or str(found) != notification:
         raise NotificationNotFound
     return found
+
+
+def check_replayable(seconds: float) -> None:
+    """`seconds`: until it may be replayed. Raises ReplayedTooSoon."""
+    if seconds > 0:
+        raise ReplayedTooSoon(seconds=math.ceil(seconds), retry_after_seconds=seconds)
 
 
 def decided(standing: Standing) -> str | None:

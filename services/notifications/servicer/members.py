@@ -46,7 +46,9 @@ class NotificationServicer(NotificationServiceServicer):
             await endpoints.lock_body(connection, body)
             stored = await endpoints.find(connection, endpoint)
             if stored is None:
-                rules.check_room(await endpoints.count(connection, body), self._config.endpoints_per_body)
+                rules.check_room(await endpoints.count(connection, body), config.endpoints_per_body)
+                made, next_seconds = await endpoints.made_lately(connection, body)
+                rules.check_made(made, config.endpoints_made_per_day, next_seconds)
                 secret = secrets.token_bytes(rules.SECRET_BYTES)
                 stored = await endpoints.insert(connection, body, endpoint, target, request.event_types, secret)
         rules.check_same_endpoint(stored, body, target, request.event_types)
@@ -134,6 +136,14 @@ class NotificationServicer(NotificationServiceServicer):
                 raise NotificationNotFound
             stored = await notifications.find_replay(connection, request_id)
             if stored is None:
+                told.check_replayable(
+                    await notifications.replayable_in(
+                        connection,
+                        wanted,
+                        pause_seconds=self._config.replay_pause_seconds,
+                        claim_seconds=self._config.webhook_claim_seconds,
+                    )
+                )
                 stored = await notifications.replay(connection, request_id, notification)
         if stored.notification != wanted:
             raise RequestIdReused(request_id=request_id)

@@ -60,6 +60,16 @@ async def count(connection: Connection, caller_body: str) -> int:
     return int(row[0]) if row else 0
 
 
+async def made_lately(connection: Connection, caller_body: str) -> tuple[int, float]:
+    """How many a body made within a day, ended ones too, and seconds until the first of them is older."""
+    query = """
+        SELECT count(*), coalesce(extract(epoch FROM min(created_at) + interval '1 day' - clock_timestamp()), 0)::float
+        FROM notifications.endpoint WHERE body = %s AND created_at > clock_timestamp() - interval '1 day'
+        """
+    row = await (await connection.execute(query, (caller_body,))).fetchone()
+    return (int(row[0]), float(row[1])) if row else (0, 0.0)
+
+
 async def insert(
     connection: Connection,
     caller_body: str,

@@ -153,10 +153,26 @@ async def find_replay(connection: Connection, request_id: UUID) -> Replay | None
         return await cursor.fetchone()
 
 
-async def replay(connection: Connection, request_id: UUID, notification: Notification) -> Replay:
-    """Has it told from the beginning to all that want it now; the replay that has the id if there is one.
+async def replayable_in(
+    connection: Connection, notification: UUID, *, pause_seconds: float, claim_seconds: float
+) -> float:
+    """In how many seconds it may be replayed: the pause after the last replay, and no try of it under way; else 0."""
+    query = """
+        SELECT extract(epoch FROM greatest(
+            (SELECT max(created_at) + %s * interval '1 second' FROM notifications.replay WHERE notification = %s),
+            (SELECT max(next_at) FROM notifications.attempt WHERE notification = %s AND outcome IS NULL AND tries > 0
+                AND next_at <= clock_timestamp() + %s * interval '1 second')
+        ) - clock_timestamp())::float
+        """
+    row = await (await connection.execute(query, (pause_seconds, notification, notification, claim_seconds))).fetchone()
+    return max(0.0, row[0] or 0.0) if row else 0.0
 
-    The notification is locked. With nobody to tell, nothing is stored.
+
+async def replay(connection: Connection, request_id: UUID, notification: Notification) -> Replay:
+    """Has it told to all that want it now; the replay that has the id if there is one.
+
+    What ended begins again; what waits for a later try is tried now and goes on in its schedule. The notification is
+    locked. With nobody to tell, nothing is stored.
     """
     wanting = await (await connection.execute(_WANTING, (notification.body, notification.event_type))).fetchall()
     made = Replay(request_id, notification.id, len(wanting))
@@ -172,7 +188,8 @@ async def replay(connection: Connection, request_id: UUID, notification: Notific
         """
         INSERT INTO notifications.attempt AS a (notification, endpoint) SELECT %s, unnest(%s::uuid[])
         ON CONFLICT (notification, endpoint)
-        DO UPDATE SET tries = 0, next_at = clock_timestamp(), outcome = NULL, ended_at = NULL
+        DO UPDATE SET tries = CASE WHEN a.outcome IS NULL THEN a.tries ELSE 0 END,
+            next_at = clock_timestamp(), outcome = NULL, ended_at = NULL
         """,
         (notification.id, [row[0] for row in wanting]),
     )

@@ -134,7 +134,7 @@ async def test_a_mail_server_that_hangs_costs_webhooks_nothing(hub: Hub) -> None
         return "250 OK"
 
     async with mailbox(data=lambda _count: hang()) as box, receiving() as receiver:
-        async with running(hub, emails_at_once=2, webhooks_at_once=4, **by(box)) as service:
+        async with running(hub, emails_at_once=16, webhooks_at_once=4, **by(box)) as service:
             await service.email(ADDRESS, pb.LANGUAGE_ENGLISH, "delivery.late")
             await service.endpoint(receiver, "delivery.available")
             delivery = await hub.delivery()

@@ -130,6 +130,17 @@ async def test_a_body_has_a_limit_and_its_own(hub: Hub) -> None:
         await service.create(URL)
 
 
+async def test_a_body_makes_only_so_many_in_a_day_ended_ones_too(hub: Hub) -> None:
+    async with running(hub, endpoints_made_per_day=2) as service:
+        for made in (str(uuid.uuid4()), str(uuid.uuid4())):
+            await (await delete(service, (await service.create(URL, id=made)).endpoint.name))
+        refused = await refusal(service.create(URL))
+        assert (refused.code, refused.reason) == ("RESOURCE_EXHAUSTED", "TOO_MANY_ENDPOINTS_MADE")
+        await service.create(URL, who="interior")
+        hub.change(b"UPDATE notifications.endpoint SET created_at = created_at - interval '1 day' WHERE id = %s", made)
+        await service.create(URL)
+
+
 async def test_what_waits_for_a_deleted_endpoint_ends(hub: Hub) -> None:
     async with (
         running(hub, webhook_retry_seconds=(3600,), webhook_timeout_seconds=0.5, webhook_claim_seconds=1.0) as service,

@@ -1,6 +1,9 @@
 """What a body was told, listed and told again on its request."""
 
+import asyncio
 import uuid
+
+from google.rpc.error_details_pb2 import RetryInfo
 
 from dabir.notifications.v1 import notifications_pb2 as pb
 from tests.contract.harness import refusal, until
@@ -118,3 +121,31 @@ async def test_what_makes_no_sense_is_refused(service: Running) -> None:
     request_id = str(uuid.uuid4())
     await service.replay(one.name, request_id=request_id)
     assert (await refusal(service.replay(other.name, request_id=request_id))).reason == "REQUEST_ID_REUSED"
+
+
+async def test_it_is_not_told_again_and_again_nor_while_it_is_being_sent(hub: Hub) -> None:
+    never = asyncio.Event()
+
+    async def hang() -> int:
+        await never.wait()
+        return 200
+
+    async with running(hub) as service, receiving(answer=lambda _count: hang()) as receiver:
+        await service.endpoint(receiver)
+        delivery = await hub.delivery()
+        await service.notify(delivery)
+        await until(lambda: receiver.under_way == 1)
+        [told] = await service.notifications()
+        refused = await refusal(service.replay(told.name))
+        assert (refused.code, refused.reason) == ("RESOURCE_EXHAUSTED", "REPLAYED_TOO_SOON")
+        assert 0 < refused.detail(RetryInfo).retry_delay.ToTimedelta().total_seconds() <= 10
+        never.set()
+        await until(lambda: bool(hub.stated(delivery)))
+        request_id = str(uuid.uuid4())
+        assert await service.replay(told.name, request_id=request_id) == 1
+        await until(lambda: len(receiver.arrived) == 2)
+        refused = await refusal(service.replay(told.name))
+        assert refused.reason == "REPLAYED_TOO_SOON"
+        assert 500 < refused.detail(RetryInfo).retry_delay.ToTimedelta().total_seconds() <= 600
+        assert await service.replay(told.name, request_id=request_id) == 1
+    assert len(hub.rows(b"SELECT FROM notifications.replay")) == 1

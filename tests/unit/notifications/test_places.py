@@ -13,10 +13,12 @@ from services.notifications.places import Places
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
-def endpoint(*, failing: bool = False, email: bool = False) -> Endpoint:
+def endpoint(body: str = "", *, failing: bool = False, email: bool = False) -> Endpoint:
+    """Of a body of its own, unless one is given."""
+    made = uuid.uuid4()
     return Endpoint(
-        id=uuid.uuid4(),
-        body="bodies/bank",
+        id=made,
+        body=body or f"bodies/b{made}",
         url=None if email else "https://hooks.bank.example/",
         email_address="registry@bank.example" if email else None,
         event_types=[],
@@ -32,7 +34,7 @@ class Taken:
     def __init__(self) -> None:
         self.places, self.released, self.tasks = Places(4), asyncio.Event(), list[asyncio.Task[None]]()
 
-    def take(self, where: Endpoint, at_once: int = 16) -> int:
+    def take(self, where: Endpoint, at_once: int = 32) -> int:
         """As many as there is room for; how many."""
         room = max(0, self.places.free(where, at_once))
         for _ in range(room):
@@ -62,9 +64,15 @@ async def test_an_endpoint_has_its_share_and_one_place_while_it_fails(taken: Tak
     assert [taken.take(dead), taken.take(dead)] == [1, 0]
 
 
+async def test_a_body_has_an_eighth_however_many_endpoints_it_has(taken: Taken) -> None:
+    assert sum(taken.take(endpoint("bodies/bank")) for _ in range(20)) == 4
+    assert taken.take(endpoint("bodies/interior")) == 4
+    assert taken.take(endpoint("bodies/bank", email=True), at_once=4) == 1
+
+
 async def test_however_many_are_dead_half_of_the_places_are_the_others(taken: Taken) -> None:
-    assert sum(taken.take(endpoint(failing=True)) for _ in range(100)) == 8
-    assert [taken.take(endpoint()), taken.take(endpoint()), taken.take(endpoint())] == [4, 4, 0]
+    assert sum(taken.take(endpoint(failing=True)) for _ in range(100)) == 16
+    assert [taken.take(endpoint()) for _ in range(5)] == [4, 4, 4, 4, 0]
 
 
 async def test_a_single_place_is_for_failing_ones_too(taken: Taken) -> None:
@@ -80,5 +88,5 @@ async def test_a_place_is_free_again_when_its_try_ends(taken: Taken) -> None:
     sound = endpoint()
     taken.take(sound)
     await taken.end()
-    assert taken.places.free(sound, 16) == 4
+    assert taken.places.free(sound, 32) == 4
     assert taken.places.tasks() == []

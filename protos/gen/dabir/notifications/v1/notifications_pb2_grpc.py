@@ -85,7 +85,7 @@ class NotificationServiceServicer:
         """Makes an endpoint: a url for webhooks, answered with its secret (Standard Webhooks 1.0.0, `whsec_…`), shown this
         once; or an e-mail address. The same endpoint id and content again gives the stored answer, with the secret of
         now. Role sender or recipient. Refused: URL_NOT_ALLOWED, EMAIL_NOT_ALLOWED, EMAIL_NOT_OFFERED, EVENT_TYPE_UNKNOWN,
-        ENDPOINT_INVALID, TOO_MANY_ENDPOINTS, ENDPOINT_ID_REUSED.
+        ENDPOINT_INVALID, TOO_MANY_ENDPOINTS, TOO_MANY_ENDPOINTS_MADE, ENDPOINT_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -137,9 +137,9 @@ class NotificationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReplayNotification(self, request, context):
-        """Tells again, at once and from the beginning of the schedule, under the same `webhook-id` and `Message-ID`: every
-        endpoint that the body has now and that wants it. The same request id again gives the stored answer. Refused:
-        NOTIFICATION_NOT_FOUND, NO_ENDPOINT, REQUEST_ID_REUSED.
+        """Tells again, at once, under the same `webhook-id` and `Message-ID`: every endpoint that the body has now and that
+        wants it; what had ended begins its schedule again. The same request id again gives the stored answer. Refused:
+        NOTIFICATION_NOT_FOUND, NO_ENDPOINT, REQUEST_ID_REUSED, REPLAYED_TOO_SOON (RetryInfo says when).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,7 +37,7 @@ class NotificationServiceStub:
     """Makes an endpoint: a url for webhooks, answered with its secret (Standard Webhooks 1.0.0, `whsec_…`), shown this
     once; or an e-mail address. The same endpoint id and content again gives the stored answer, with the secret of
     now. Role sender or recipient. Refused: URL_NOT_ALLOWED, EMAIL_NOT_ALLOWED, EMAIL_NOT_OFFERED, EVENT_TYPE_UNKNOWN,
-    ENDPOINT_INVALID, TOO_MANY_ENDPOINTS, ENDPOINT_ID_REUSED.
+    ENDPOINT_INVALID, TOO_MANY_ENDPOINTS, TOO_MANY_ENDPOINTS_MADE, ENDPOINT_ID_REUSED.
     """
     ListEndpoints: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ListEndpointsRequest, _notifications_pb2.ListEndpointsResponse]
     """The caller's endpoints, disabled ones too."""
@@ -57,9 +57,9 @@ class NotificationServiceStub:
     ListNotifications: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ListNotificationsRequest, _notifications_pb2.ListNotificationsResponse]
     """What the caller's body was told, newest first."""
     ReplayNotification: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ReplayNotificationRequest, _notifications_pb2.ReplayNotificationResponse]
-    """Tells again, at once and from the beginning of the schedule, under the same `webhook-id` and `Message-ID`: every
-    endpoint that the body has now and that wants it. The same request id again gives the stored answer. Refused:
-    NOTIFICATION_NOT_FOUND, NO_ENDPOINT, REQUEST_ID_REUSED.
+    """Tells again, at once, under the same `webhook-id` and `Message-ID`: every endpoint that the body has now and that
+    wants it; what had ended begins its schedule again. The same request id again gives the stored answer. Refused:
+    NOTIFICATION_NOT_FOUND, NO_ENDPOINT, REQUEST_ID_REUSED, REPLAYED_TOO_SOON (RetryInfo says when).
     """
 
 @_typing.type_check_only
@@ -71,7 +71,7 @@ class NotificationServiceAsyncStub(NotificationServiceStub):
     """Makes an endpoint: a url for webhooks, answered with its secret (Standard Webhooks 1.0.0, `whsec_…`), shown this
     once; or an e-mail address. The same endpoint id and content again gives the stored answer, with the secret of
     now. Role sender or recipient. Refused: URL_NOT_ALLOWED, EMAIL_NOT_ALLOWED, EMAIL_NOT_OFFERED, EVENT_TYPE_UNKNOWN,
-    ENDPOINT_INVALID, TOO_MANY_ENDPOINTS, ENDPOINT_ID_REUSED.
+    ENDPOINT_INVALID, TOO_MANY_ENDPOINTS, TOO_MANY_ENDPOINTS_MADE, ENDPOINT_ID_REUSED.
     """
     ListEndpoints: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListEndpointsRequest, _notifications_pb2.ListEndpointsResponse]  # type: ignore[assignment]
     """The caller's endpoints, disabled ones too."""
@@ -91,9 +91,9 @@ class NotificationServiceAsyncStub(NotificationServiceStub):
     ListNotifications: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListNotificationsRequest, _notifications_pb2.ListNotificationsResponse]  # type: ignore[assignment]
     """What the caller's body was told, newest first."""
     ReplayNotification: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ReplayNotificationRequest, _notifications_pb2.ReplayNotificationResponse]  # type: ignore[assignment]
-    """Tells again, at once and from the beginning of the schedule, under the same `webhook-id` and `Message-ID`: every
-    endpoint that the body has now and that wants it. The same request id again gives the stored answer. Refused:
-    NOTIFICATION_NOT_FOUND, NO_ENDPOINT, REQUEST_ID_REUSED.
+    """Tells again, at once, under the same `webhook-id` and `Message-ID`: every endpoint that the body has now and that
+    wants it; what had ended begins its schedule again. The same request id again gives the stored answer. Refused:
+    NOTIFICATION_NOT_FOUND, NO_ENDPOINT, REQUEST_ID_REUSED, REPLAYED_TOO_SOON (RetryInfo says when).
     """
 
 class NotificationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -108,7 +108,7 @@ class NotificationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Makes an endpoint: a url for webhooks, answered with its secret (Standard Webhooks 1.0.0, `whsec_…`), shown this
         once; or an e-mail address. The same endpoint id and content again gives the stored answer, with the secret of
         now. Role sender or recipient. Refused: URL_NOT_ALLOWED, EMAIL_NOT_ALLOWED, EMAIL_NOT_OFFERED, EVENT_TYPE_UNKNOWN,
-        ENDPOINT_INVALID, TOO_MANY_ENDPOINTS, ENDPOINT_ID_REUSED.
+        ENDPOINT_INVALID, TOO_MANY_ENDPOINTS, TOO_MANY_ENDPOINTS_MADE, ENDPOINT_ID_REUSED.
         """
 
     @_abc_1.abstractmethod
@@ -170,9 +170,9 @@ class NotificationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _notifications_pb2.ReplayNotificationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_notifications_pb2.ReplayNotificationResponse, _abc.Awaitable[_notifications_pb2.ReplayNotificationResponse]]:
-        """Tells again, at once and from the beginning of the schedule, under the same `webhook-id` and `Message-ID`: every
-        endpoint that the body has now and that wants it. The same request id again gives the stored answer. Refused:
-        NOTIFICATION_NOT_FOUND, NO_ENDPOINT, REQUEST_ID_REUSED.
+        """Tells again, at once, under the same `webhook-id` and `Message-ID`: every endpoint that the body has now and that
+        wants it; what had ended begins its schedule again. The same request id again gives the stored answer. Refused:
+        NOTIFICATION_NOT_FOUND, NO_ENDPOINT, REQUEST_ID_REUSED, REPLAYED_TOO_SOON (RetryInfo says when).
         """
 
 def add_NotificationServiceServicer_to_server(servicer: NotificationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
