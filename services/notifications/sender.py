@@ -101,16 +101,20 @@ class Sender:
     async def _claim(self, connection: Connection, endpoint: Endpoint, room: int, *, at_rate: bool) -> list[Claimed]:
         """What may go now: not what quiet hours hold, and no more than the link's rate lets through."""
         now = datetime.now(UTC)
-        if (until := quiet.held_until(endpoint.quiet_hours, now)) is not None:
+        until = quiet.held_until(endpoint.quiet_hours, now)
+        is_quiet = until is not None
+        if until is not None:
             await attempts.hold(connection, endpoint.id, until)
         seconds = self._config.webhook_claim_seconds
         if not at_rate:
-            return await attempts.claim(connection, endpoint.id, room, seconds, at_rate=False)
+            return await attempts.claim(connection, endpoint.id, room, seconds, at_rate=False, quiet=is_quiet)
         found = await links.lock_rated(connection, endpoint.body)
         if found is None or found.rate_per_minute is None or found.counted_to is None:
             return []
         room = min(room, link.allowance(found.rate_per_minute, found.counted_to, now))
-        claimed = await attempts.claim(connection, endpoint.id, room, seconds, at_rate=True) if room else []
+        claimed = (
+            await attempts.claim(connection, endpoint.id, room, seconds, at_rate=True, quiet=is_quiet) if room else []
+        )
         counted_to = link.spent(found.rate_per_minute, found.counted_to, now, len(claimed))
         await links.count(connection, endpoint.body, counted_to)
         return claimed

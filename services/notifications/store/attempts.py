@@ -49,11 +49,18 @@ async def hold(connection: Connection, endpoint: UUID, until: datetime) -> None:
 
 
 async def claim(
-    connection: Connection, endpoint: UUID, limit: int, claim_seconds: float, *, at_rate: bool
+    connection: Connection,
+    endpoint: UUID,
+    limit: int,
+    claim_seconds: float,
+    *,
+    at_rate: bool,
+    quiet: bool = False,
 ) -> list[Claimed]:
     """Takes what is longest due for one endpoint, passing over what another process is taking.
 
-    Nothing, while its link is paused; nor, for who did not ask the link (`at_rate`), while there is a rate.
+    In `quiet` hours nothing that may wait, though it came since `hold`. Nothing, while its link is paused; nor, for who
+    did not ask the link (`at_rate`), while there is a rate.
     """
     query = f"""
         WITH due AS (
@@ -63,6 +70,9 @@ async def claim(
                     SELECT FROM notifications.link AS l JOIN notifications.endpoint AS e ON e.body = l.body
                     WHERE e.id = attempt.endpoint
                         AND (l.paused_at IS NOT NULL OR (l.rate_per_minute IS NOT NULL AND NOT %s)))
+                AND NOT EXISTS (
+                    SELECT FROM notifications.notification AS n
+                    WHERE n.id = attempt.notification AND n.priority = ANY (%s))
             ORDER BY next_at LIMIT %s FOR UPDATE SKIP LOCKED
         ), taken AS (
             UPDATE notifications.attempt AS a
@@ -73,7 +83,9 @@ async def claim(
         SELECT taken.tries, {notifications.COLUMNS}
         FROM taken JOIN notifications.notification AS n ON n.id = taken.notification
         """  # noqa: S608 - our own column names
-    rows = await (await connection.execute(query, (endpoint, at_rate, limit, claim_seconds))).fetchall()
+    rows = await (
+        await connection.execute(query, (endpoint, at_rate, list(HELD) if quiet else [], limit, claim_seconds))
+    ).fetchall()
     return [Claimed(notifications.of_row(row[1:]), row[0]) for row in rows]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import psycopg
 
+from dabir.common.v1.manifest_pb2 import Priority
 from services.notifications.store import attempts, endpoints, links
 from tests.contract.harness import until
 from tests.contract.notifications.harness import BANK, Hub, running
@@ -73,3 +74,11 @@ async def test_two_that_are_told_410_at_once_do_not_wait_for_each_other(hub: Hub
         await other.execute("COMMIT")
     await until(lambda: hub.rows(b"SELECT disabled_reason FROM notifications.endpoint") == [("HTTP_410",)])
     assert hub.rows(b"SELECT DISTINCT outcome FROM notifications.attempt") == [("FAILED",)]
+
+
+async def test_what_may_wait_and_comes_after_all_else_was_held_is_not_sent_in_quiet_hours(hub: Hub) -> None:
+    endpoint = await waiting(hub)
+    hub.change(b"UPDATE notifications.notification SET priority = %s", Priority.PRIORITY_NORMAL)
+    async with await connect(hub) as connection:
+        assert await attempts.claim(connection, endpoint, 1, CLAIM_SECONDS, at_rate=False, quiet=True) == []
+        assert len(await attempts.claim(connection, endpoint, 1, CLAIM_SECONDS, at_rate=False)) == 1
