@@ -61,7 +61,7 @@ lint: $(SYNCED)
 # Two processes: tests wait for servers half of the time. A room that starts servers stays in one of them.
 tests: $(SYNCED)
 	$(if $(filter unit vectors,$(ROOM)),,$(RUN) -m infra.parts)
-	$(RUN) -m pytest --numprocesses=2 --dist=loadgroup tests/$(ROOM)
+	$(RUN) -m pytest --numprocesses=2 tests/$(ROOM)
 
 # The environment follows the lock file: made once, brought up to date only when the lock or the project changed.
 $(SYNCED): pyproject.toml uv.lock

@@ -10,11 +10,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from minio import Minio
 from psycopg import sql
+from xdist.scheduler import LoadScopeScheduling
 
 import services  # noqa: F401  # before any test imports grpc, which then speaks TLS 1.3 only
 from infra.local import child, s3, temporal
@@ -32,13 +34,21 @@ def pytest_configure() -> None:
     os.environ.setdefault(SEED, str(secrets.randbelow(1_000_000)))
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Rooms that start servers stay together: the process that runs one of a room's tests runs all of them."""
-    for item in items:
-        room = item.path.relative_to(config.rootpath / "tests").parts[:-1]
-        if room[0] not in ("unit", "vectors"):
-            item.add_marker(pytest.mark.xdist_group("/".join(room if room[0] == "contract" else room[:1])))
+class ByRoom(LoadScopeScheduling):
+    """A room that starts servers stays in one process, which starts them once; other tests go by file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        _, *rooms, _ = path.split("/")
+        if rooms[0] in ("unit", "vectors"):
+            return path
+        alone = rooms[0] == "contract" or rooms[-1] in ("intake", "ledger")
+        return "/".join(rooms if alone else rooms[:1])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByRoom:
+    """Who runs what, where tests run in several processes."""
+    return ByRoom(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

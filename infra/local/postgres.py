@@ -238,11 +238,12 @@ def _give_to_server(path: Path) -> None:
 
 
 def _reachable(path: Path) -> bool:
-    """Whether the server's user may pass through `path` and every folder above it."""
+    """Whether the server's user may pass through `path` and every folder above it, as written and as links lead."""
     user = _server_user()
     if user is None:
         return True
-    for folder in (path, *path.parents):
+    real = path.resolve()
+    for folder in {path, *path.parents, real, *real.parents}:
         if not folder.exists():
             continue
         status = folder.stat()

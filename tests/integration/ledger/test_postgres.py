@@ -1,6 +1,7 @@
 """The server that every other test stands on."""
 
 import subprocess
+import tempfile
 from pathlib import Path
 
 import psycopg
@@ -31,6 +32,19 @@ def test_a_server_in_a_private_folder_runs_from_a_copy(tmp_path: Path, monkeypat
     program = server._installation() / "bin" / "initdb"
     assert program.is_relative_to(tmp_path)
     assert subprocess.run([program, "--version"], check=False).returncode == 0
+
+
+def test_a_link_leads_nobody_into_a_private_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment may be a link: `.venv` to one under somebody's home."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        shut, link = Path(folder) / "shut", Path(folder) / "link"
+        (shut / "server").mkdir(parents=True)
+        link.symlink_to(shut / "server")
+        monkeypatch.setattr(server, "_server_user", lambda: 65534)
+        assert server._reachable(link)
+        shut.chmod(0o700)
+        assert not server._reachable(link)
 
 
 def test_data_stays_where_it_was_made_when_its_folder_is_shut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
