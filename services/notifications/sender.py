@@ -62,14 +62,16 @@ class Sender:
 
     async def run(self) -> None:
         """Sends until it is cancelled."""
+        ours = asyncio.current_task()
         try:
-            while True:
+            # In Python 3.11 the pool's own wait_for may swallow that we are cancelled; the task still knows.
+            while ours is None or not ours.cancelling():
                 self._awake.clear()
                 try:
                     await self._start_due()
                 except OUTAGES as error:
                     log.warning("sender_waits_for_the_database", error=type(error).__name__)
-                # Not wait_for: in Python 3.11 it may swallow that we are cancelled, and we would never end.
+                # Not wait_for, for the same reason.
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._config.webhook_poll_seconds):
                         await self._awake.wait()
