@@ -2,12 +2,15 @@
 
 A `console` block is a session: `$ ` begins a command, what follows is what it prints, by itself or among other lines
 where a line `…` stands. Commands in running text are run, too; only `make test` is not, which would come back here.
+One that has no end is ended by Ctrl-C, once it has said something.
 Ids, numbers and times are the day's: any number stands for any other, an id for one and the same wherever it is shown.
 """
 
 import os
 import re
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,11 +19,13 @@ from pathlib import Path
 import pytest
 
 from infra.demo import render
+from infra.local import child
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 COMMAND_SECONDS = 300.0
 WAIT_SECONDS = 60.0
+ENDLESS = "dabir watch"
 
 ANYTHING = "…"
 _ID = re.compile(r"([0-9a-f]{8})-(?:…|[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})")
@@ -60,22 +65,35 @@ class Reader:
 
     def run(self, typed: str) -> tuple[int, str]:
         """Exit status and everything printed. What a command exports, the next one has."""
-        kept = self.folder / "exported"
+        kept, printed = self.folder / "exported", self.folder / "printed"
         script = f"test ! -e {kept} || source {kept}; {typed}\nstatus=$?; export -p > {kept}; exit $status"
-        done = subprocess.run(
-            ["bash", "-c", script],
-            cwd=self.folder,
-            env={
-                name: value for name, value in os.environ.items() if not name.startswith(("DABIR_", "MAKE", "MFLAGS"))
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=COMMAND_SECONDS,
-            check=False,
-        )
-        return done.returncode, done.stdout
+        with printed.open("wb") as output:
+            running = subprocess.Popen(
+                ["env", "--default-signal=INT", "bash", "-c", script],
+                cwd=self.folder,
+                env={k: v for k, v in os.environ.items() if not k.startswith(("DABIR_", "MAKE", "MFLAGS"))},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            if typed.startswith(ENDLESS):
+                self._await_word(printed)
+                os.killpg(running.pid, signal.SIGINT)
+            return running.wait(COMMAND_SECONDS), printed.read_text(encoding="utf-8")
+        except subprocess.TimeoutExpired:
+            said = printed.read_text(encoding="utf-8")
+            raise AssertionError(f"$ {typed}\ndid not end within {COMMAND_SECONDS} s, and printed\n{said}") from None
+        finally:
+            if running.poll() is None:
+                os.killpg(running.pid, signal.SIGKILL)
+                running.wait()
+
+    def _await_word(self, printed: Path) -> None:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not printed.stat().st_size and time.monotonic() < deadline:
+            time.sleep(0.1)
 
     def follow(self, command: Command) -> None:
         """Types it, and compares. Looks again where a letter may still be on its way."""
@@ -197,3 +215,12 @@ def test_what_one_command_exports_the_next_one_has(tmp_path: Path) -> None:
     reader.follow(Command('echo "$CHAIN"', ("a b",)))
     with pytest.raises(AssertionError, match="ended with 3"):
         reader.follow(Command("exit 3", None))
+
+
+def test_a_command_that_does_not_end_is_ended_with_all_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "COMMAND_SECONDS", 0.5)
+    with pytest.raises(AssertionError, match="did not end"):
+        Reader(tmp_path).follow(Command("sleep 1000 & echo $! > pid; wait", None))
+    assert child.start_time(int((tmp_path / "pid").read_text())) is None
