@@ -33,6 +33,7 @@ _HEALTH = "grpc.health.v1.Health"
 # grpc's own limit, without RetryInfo, stands behind the gate's: what waits for directory counts, too.
 _BACKSTOP = 2
 _SOFT_METADATA = 0.8
+_CANCEL_AGAIN_SECONDS = 6.0  # longer than the sender takes to record what is under way
 
 BackgroundTask = Callable[[], Coroutine[Any, Any, None]]
 
@@ -120,22 +121,28 @@ async def serve(
         port = await server.start()
         log.info("serving", port=port, metrics_port=metrics_port, services=[one.name for one in server._served])
         stop = asyncio.create_task(asked_to_stop.wait())
+        ended: list[asyncio.Task[Any]] = []
         try:
             await asyncio.wait([stop, *running], return_when=asyncio.FIRST_COMPLETED)
+            ended = [task for task in running if task.done()]
         finally:
             log.info("stopping")
             await server.stop()
             await _end([stop, *running])
         for task in running:
-            if not task.cancelled():
+            # Cancelled, one may end by returning.
+            if task in ended or (not task.cancelled() and task.exception()):
                 raise RuntimeError("A task that must run for as long as the service ended") from task.exception()
     log.info("stopped")
 
 
 async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
+    """Cancels tasks until they end: in Python 3.11 a wait_for, as the database's pool has, may swallow it once."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_CANCEL_AGAIN_SECONDS)
 
 
 def _chosen(config: ServiceConfig, offered: Sequence[Service]) -> list[Service]:

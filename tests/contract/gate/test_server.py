@@ -201,3 +201,41 @@ async def _reflected(channel: grpc.aio.Channel) -> list[str]:
 
 async def _wait(event: asyncio.Event) -> None:
     await event.wait()
+
+
+async def serve_until_told(identities: Identities, monkeypatch: pytest.MonkeyPatch, task: Any, told: bool) -> None:
+    """`serve` with one task beside it; told to stop at once, or never."""
+    asked = asyncio.Event()
+    monkeypatch.setattr(runtime_server, "stop_signal", lambda: asked)
+    monkeypatch.setattr(runtime_server, "_CANCEL_AGAIN_SECONDS", 0.01)
+    if told:
+        asked.set()
+    service = Service("dabir.documents.v1.DocumentService", add_DocumentServiceServicer_to_server, Documents())
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await runtime_server.serve(config_of(identities), [service], Listed(), tasks=[task])
+
+
+async def test_a_swallowed_cancellation_holds_no_process_and_is_no_failure(
+    identities: Identities, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swallowed = []
+
+    async def swallow() -> None:
+        for _ in range(3):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError as error:
+                swallowed.append(error)
+
+    await serve_until_told(identities, monkeypatch, swallow, told=True)
+    assert len(swallowed) == 3
+
+
+async def test_a_task_that_ends_by_itself_ends_the_process_as_a_failure(
+    identities: Identities, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def end() -> None:
+        pass
+
+    with pytest.raises(RuntimeError, match="must run for as long as the service"):
+        await serve_until_told(identities, monkeypatch, end, told=False)
