@@ -9,7 +9,6 @@ from services.runtime.channel import open_channel
 from services.runtime.logs import log
 from services.runtime.metrics import Metrics, endpoint
 from services.runtime.process import run, stop_signal
-from services.runtime.transport import check_certificates
 from workers.activities import Activities
 from workers.config import WorkerConfig
 from workers.connection import connect
@@ -24,7 +23,6 @@ DRAIN_MARGIN_SECONDS = 5.0
 
 async def main(config: WorkerConfig) -> None:
     """Works until SIGTERM or SIGINT. What fails ends the process: its supervisor starts it again."""
-    check_certificates(config)
     stop = asyncio.create_task(stop_signal().wait())
     temporal = await connect(config)
     async with (

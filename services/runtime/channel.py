@@ -37,8 +37,13 @@ _DETAILS = "grpc-status-details-bin"
 def open_channel(config: ProcessConfig, target: str) -> grpc.aio.Channel:
     """A channel (an async context manager) to `target`: `host:port`, or `ipv4:a:1,a:2` for several replicas.
 
-    Raises StartRefused when our certificate, key or roots cannot be read.
+    Raises StartRefused when our certificate, key or roots cannot be read, and in production without roots for this.
     """
+    if config.environment == "production" and config.tls_server_roots is None:
+        raise StartRefused(
+            "tls_server_roots is missing: in production give the hub's CA, or whoever issues a member's certificate "
+            "could stand in for a service that is called."
+        )
     try:
         credentials = grpc.ssl_channel_credentials(
             root_certificates=(config.tls_server_roots or config.tls_roots).read_bytes(),

@@ -43,8 +43,8 @@ class ProcessConfig:
     tls_roots: Path
     """PEM: who may issue certificates of those that call us, and, without `tls_server_roots`, of those we call."""
     tls_server_roots: Path | None = None
-    """PEM: who may issue certificates of the services we call. Give the hub's root where `tls_roots` holds members'
-    too, or whoever issues a member's certificate could stand in for a neighbour."""
+    """PEM: the hub's CA, or its root: who may issue certificates of the services we call. Not given: `tls_roots`, with
+    which whoever issues a member's certificate could stand in for a neighbour; so production must give it."""
     metrics_listen: str
     """`127.0.0.1:PORT` of the Prometheus endpoint; port 0 takes a free one, "" offers none."""
     tls_server_name: str = "localhost"
@@ -70,7 +70,8 @@ class ServiceConfig(ProcessConfig):
     listen: str
     """`127.0.0.1:PORT`; port 0 takes a free one."""
     database_url_file: Path
-    """A file with the connection string (libpq's, or a URL) of this service's role."""
+    """A file with the connection string (libpq's, or a URL) of this service's role. In production with
+    `sslmode=verify-full`, unless its host is the folder of a Unix socket."""
     allowed_services: tuple[str, ...] = ()
     """The hub's own that may call us, by the name in their certificate's `urn:dabir:service:{name}`."""
     services: tuple[str, ...] = ()

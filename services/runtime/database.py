@@ -8,16 +8,17 @@ end; a single SELECT needs none. That the pool or the server is busy or away is 
 (`error_mapping`): services do not catch it.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool
 
 from services.runtime.config import ServiceConfig, StartRefused
 
-SCHEMA_VERSION = 12
+SCHEMA_VERSION = 13
 """The newest file of infra/schema that this release knows (a test compares)."""
 
 Pool = AsyncConnectionPool[AsyncConnection]
@@ -30,10 +31,7 @@ _DEAD_SERVER_NOTICED = {"connect_timeout": 10, "keepalives_idle": 10, "keepalive
 @asynccontextmanager
 async def open_pool(config: ServiceConfig) -> AsyncIterator[Pool]:
     """The pool of this service's own role. Raises StartRefused when the database is away or of another release."""
-    try:
-        conninfo = config.database_url_file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise StartRefused(f"database_url_file {config.database_url_file} cannot be read: {error.strerror}.") from error
+    conninfo = connection_string(config)
     await _check_schema(conninfo)
     pool = AsyncConnectionPool(
         conninfo,
@@ -53,6 +51,44 @@ async def open_pool(config: ServiceConfig) -> AsyncIterator[Pool]:
     )
     async with pool:
         yield pool
+
+
+def connection_string(config: ServiceConfig) -> str:
+    """What `database_url_file` holds. Raises StartRefused, which never quotes it: a password is in it."""
+    name = f"database_url_file {config.database_url_file}"
+    try:
+        conninfo = config.database_url_file.read_text(encoding="utf-8").strip()
+        parts = {key: str(value) for key, value in conninfo_to_dict(conninfo).items()}
+    except OSError as error:
+        raise StartRefused(f"{name} cannot be read: {error.strerror}.") from error
+    except (psycopg.ProgrammingError, UnicodeDecodeError):
+        parts = {}
+    # libpq quotes what it does not understand, and where a password has an @ or a / the rest of it is taken for the
+    # host or the database, which a failed connection names.
+    if not parts or any("@" in parts.get(part, "")[1:] for part in ("host", "dbname")):
+        raise StartRefused(
+            f"{name} holds no connection string: write host=… dbname=… user=… password=…, or a URL in which what is "
+            f"not a letter or a digit of the password is %-encoded."
+        )
+    if config.environment == "production" and not _trusts_nobody_between(parts):
+        raise StartRefused(
+            f"{name} does not say sslmode=verify-full: in production add it, with sslrootcert=… for the CA of "
+            f"PostgreSQL's certificate, or give the folder of a Unix socket as host."
+        )
+    return conninfo
+
+
+def _trusts_nobody_between(parts: Mapping[str, str]) -> bool:
+    """Whether nobody can stand in for the server or listen.
+
+    libpq's documentation ("SSL Support"): verify-ca takes any certificate of that CA, and so does only where the CA
+    issues none to others. A hub's own CA issues one to each service, a public CA to anybody: it must be verify-full.
+    Unix sockets have no TLS; whoever may make one in its folder is trusted anyhow. Without a host, the environment or a
+    service file may name one.
+    """
+    hosts = parts.get("host", "").split(",")
+    local = "hostaddr" not in parts and all(host.startswith("/") for host in hosts)
+    return local or parts.get("sslmode") == "verify-full"
 
 
 def _session_settings(config: ServiceConfig) -> str:

@@ -18,6 +18,7 @@ from typing import TypeVar
 from services.runtime import logs
 from services.runtime.config import ProcessConfig, StartRefused, load
 from services.runtime.logs import log
+from services.runtime.transport import check_certificates
 
 START_REFUSED = 2
 """Exit status of a process that cannot start as it is configured."""
@@ -26,13 +27,16 @@ Config = TypeVar("Config", bound=ProcessConfig)
 
 
 def run(config_class: type[Config], main: Callable[[Config], Awaitable[None]]) -> None:
-    """`python -m services.x CONFIG.toml`: settings, logs, `main`. Ends the process: 0, 1 (failed), 2 (cannot start)."""
+    """`python -m services.x CONFIG.toml`: settings, logs, certificates, `main`. Ends the process: 0, 1 (failed), 2
+    (cannot start)."""
     if len(sys.argv) != 2:
         print(f"usage: python -m {_module()} CONFIG.toml", file=sys.stderr)
         sys.exit(START_REFUSED)
     try:
         config = load(config_class, Path(sys.argv[1]))
         logs.configure(config)
+        # Before anything is opened: directory's seed would be stated under a seal of the development PKI.
+        check_certificates(config)
         asyncio.run(_main(config, main))
     except StartRefused as refused:
         print(refused, file=sys.stderr)

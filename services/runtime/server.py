@@ -27,7 +27,7 @@ from services.runtime.gate import Gate
 from services.runtime.logs import log
 from services.runtime.metrics import Metrics, endpoint
 from services.runtime.process import stop_signal
-from services.runtime.transport import ServerTls, check_certificates
+from services.runtime.transport import ServerTls
 
 _HEALTH = "grpc.health.v1.Health"
 # grpc's own limit, without RetryInfo, stands behind the gate's: what waits for directory counts, too.
@@ -169,7 +169,6 @@ def _check(config: ServiceConfig, served: Sequence[Service]) -> None:
         raise StartRefused(
             f"allowed_services names {', '.join(sorted(strangers))}, which may not call {config.source}."
         )
-    check_certificates(config)
 
 
 def _options(config: ServiceConfig) -> list[tuple[str, Any]]:

@@ -1,5 +1,6 @@
 """The server's side of TLS: read at the start, read again when a file changes, and then without a restart."""
 
+import dataclasses
 from pathlib import Path
 
 import grpc
@@ -8,8 +9,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from dabir.formats import pki
-from services.runtime.config import ProcessConfig, ServiceConfig, StartRefused
+from services.runtime.config import ProcessConfig, StartRefused
 from services.runtime.logs import log
+
+_HOLD_CERTIFICATES = ("_certificate", "_roots", "_issuers")
+"""How settings end whose files hold certificates (a test compares): none is forgotten when a service gets a new one."""
 
 
 class ServerTls:
@@ -65,20 +69,19 @@ def _check_pair(key_pem: bytes, chain_pem: bytes, key_path: Path, chain_path: Pa
 
 def check_certificates(config: ProcessConfig) -> None:
     """Raises StartRefused when a file cannot be read, or when production would run on the development PKI."""
-    paths = [config.tls_certificate, config.tls_roots]
-    if config.tls_server_roots is not None:
-        paths.append(config.tls_server_roots)
-    if isinstance(config, ServiceConfig):
-        paths += [path for path in (config.tls_service_issuers, config.seal_certificate) if path is not None]
-    for path in paths:
+    for name in (field.name for field in dataclasses.fields(config) if field.name.endswith(_HOLD_CERTIFICATES)):
+        path: Path | None = getattr(config, name)
+        if path is None:
+            continue
         try:
             certificates = x509.load_pem_x509_certificates(path.read_bytes())
+            development = any(pki.is_development(one) for one in certificates)
         except OSError as error:
-            raise StartRefused(f"{path} cannot be read: {error.strerror}.") from error
+            raise StartRefused(f"{name} {path} cannot be read: {error.strerror}.") from error
         except ValueError as error:
-            raise StartRefused(f"{path} holds no certificate in PEM: {error}.") from error
-        if config.environment == "production" and any(pki.is_development(one) for one in certificates):
+            raise StartRefused(f"{name} {path} holds no certificate in PEM: {error}.") from error
+        if config.environment == "production" and development:
             raise StartRefused(
-                f"{path} holds a certificate of the development PKI, whose keys anyone can make: "
+                f"{name} {path} holds a certificate of the development PKI, whose keys anyone can make: "
                 f"production needs certificates of your own CA."
             )

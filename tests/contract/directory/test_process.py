@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from dabir.directory.v1 import directory_pb2 as pb
 from infra.local.settings import toml
@@ -26,6 +27,7 @@ from services.runtime.seals import open_ledger
 from tests.conftest import Postgres, free_port
 from tests.contract.directory.hub import Directory, config_of
 from tests.contract.harness import DEADLINE_SECONDS, Identities, refusal, sha256, until
+from tests.pki import TestAuthority, write_files
 
 ROOT = Path(__file__).parents[3]
 BODIES = [f"body-{number}" for number in range(6)]
@@ -185,10 +187,26 @@ async def test_a_seed_that_does_not_do_stops_the_start_and_names_the_entry(setti
     assert "Traceback" not in errors
 
 
-async def test_a_configuration_that_does_not_do_stops_the_start_with_a_sentence(setting: Setting) -> None:
+async def test_production_refuses_the_development_pki_before_it_opens_the_database(setting: Setting) -> None:
+    # Later, the seed would have been stated under a seal that anyone can make.
     status, errors = await outcome(setting.write(environment="production"))
     assert status == 2
     assert "development PKI" in errors
+    assert "database_url_file" not in errors
+    assert "Traceback" not in errors
+
+
+async def test_production_refuses_a_database_without_verified_tls_and_keeps_its_password(setting: Setting) -> None:
+    own, folder = TestAuthority(), setting.folder
+    write_files(own.issue(purpose="tls"), folder, "own")
+    (folder / "roots.pem").write_bytes(own.root.public_bytes(Encoding.PEM))
+    changed: dict[str, Any] = dict.fromkeys(("tls_roots", "tls_service_issuers", "certificate_roots"), "roots.pem")
+    changed |= {"tls_certificate": "own.pem", "tls_key": "own.key.pem"}
+    changed |= {"seal_certificate": "own.pem", "seal_key": "own.key.pem"}
+    status, errors = await outcome(setting.write(environment="production", **changed))
+    assert status == 2
+    assert f"database_url_file {setting.config.database_url_file} does not say sslmode=verify-full" in errors
+    assert setting.postgres.passwords["directory"] not in errors
     assert "Traceback" not in errors
 
 

@@ -133,7 +133,6 @@ async def test_a_service_without_a_row_in_the_access_table_is_not_served(
     [
         ({"services": ("dabir.intake.v1.SenderService",)}, "documents has dabir.documents.v1.DocumentService"),
         ({"allowed_services": ("intake", "evidence")}, "evidence, which may not call documents"),
-        ({"tls_certificate": Path("/nonexistent.pem")}, "cannot be read"),
     ],
 )
 async def test_settings_that_cannot_be_meant_stop_the_start(
@@ -146,11 +145,6 @@ async def test_settings_that_cannot_be_meant_stop_the_start(
 async def test_a_key_of_another_certificate_stops_the_start(identities: Identities) -> None:
     with pytest.raises(StartRefused, match="is not the key of"):
         await _start(config_of(identities, tls_key=identities.pair("intake").key))
-
-
-async def test_production_refuses_the_development_pki(identities: Identities) -> None:
-    with pytest.raises(StartRefused, match="development PKI"):
-        await _start(config_of(identities, environment="production", crl_folder=identities.pki.crls))
 
 
 async def test_a_grpc_that_would_speak_tls_1_2_stops_the_start(
