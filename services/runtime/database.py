@@ -18,7 +18,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from services.runtime.config import ServiceConfig, StartRefused
 
-SCHEMA_VERSION = 12
+SCHEMA_VERSION = 13
 """The newest file of infra/schema that this release knows (a test compares)."""
 
 Pool = AsyncConnectionPool[AsyncConnection]

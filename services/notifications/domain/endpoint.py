@@ -73,6 +73,8 @@ class Endpoint(Target):
     body: str
     event_types: list[str]
     """Sorted; empty: all."""
+    clearance: int
+    """Of the certificate that made it, a dabir.common.v1.Classification: it is told of letters up to that."""
     secret: bytes = field(repr=False)
     replaced_secrets: list[bytes] = field(default_factory=list, repr=False)
     """Those still in force beside it, newest first."""

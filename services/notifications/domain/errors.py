@@ -131,7 +131,7 @@ class NotificationIdReused(AlreadyExists):
 
 
 class NotificationNotFound(NotFound):
-    """There is none, or it is another body's."""
+    """There is none, or it is another body's, or needs a clearance that the caller lacks."""
 
     reason = "NOTIFICATION_NOT_FOUND"
     template = "There is no notification of yours by this name. ListNotifications names yours."
@@ -150,8 +150,11 @@ class NoEndpoint(FailedPrecondition):
     """Nobody to tell again."""
 
     reason = "NO_ENDPOINT"
-    template = "You have no endpoint that wants {event_type}. Make one with CreateEndpoint, or EnableEndpoint yours."
-    template_fa = "مقصدی برای {event_type} ندارید. یکی بسازید یا مقصد غیرفعال را فعال کنید."
+    template = (
+        "You have no endpoint that wants {event_type} and has the clearance for this letter. Make one with "
+        "CreateEndpoint, or EnableEndpoint yours."
+    )
+    template_fa = "مقصدی مجاز به طبقه‌بندی این نامه برای {event_type} ندارید. یکی بسازید یا مقصد غیرفعال را فعال کنید."
 
 
 class LinkNotFound(NotFound):

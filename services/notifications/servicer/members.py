@@ -36,22 +36,24 @@ class NotificationServicer(NotificationServiceServicer):
         self._config, self._pool, self._wake = config, pool, wake
 
     async def CreateEndpoint(self, request: pb.CreateEndpointRequest, context: object) -> pb.CreateEndpointResponse:
-        body, endpoint, target = caller().body, UUID(request.endpoint_id), messages.target(request)
+        who, endpoint, target = caller(), UUID(request.endpoint_id), messages.target(request)
         config = self._config
         rules.check_target(target, plain_allowed=bool(config.outgoing_allowed_networks), ports=config.webhook_ports)
         rules.check_event_types(request.event_types)
         if target.url is None and not self._config.smtp_host:
             raise EmailNotOffered
         async with self._pool.connection() as connection, connection.transaction():
-            await endpoints.lock_body(connection, body)
+            await endpoints.lock_body(connection, who.body)
             stored = await endpoints.find(connection, endpoint)
             if stored is None:
-                rules.check_room(await endpoints.count(connection, body), config.endpoints_per_body)
-                made, next_seconds = await endpoints.made_lately(connection, body)
+                rules.check_room(await endpoints.count(connection, who.body), config.endpoints_per_body)
+                made, next_seconds = await endpoints.made_lately(connection, who.body)
                 rules.check_made(made, config.endpoints_made_per_day, next_seconds)
                 secret = secrets.token_bytes(rules.SECRET_BYTES)
-                stored = await endpoints.insert(connection, body, endpoint, target, request.event_types, secret)
-        rules.check_same_endpoint(stored, body, target, request.event_types)
+                stored = await endpoints.insert(
+                    connection, who.body, who.clearance, endpoint, target, request.event_types, secret
+                )
+        rules.check_same_endpoint(stored, who.body, target, request.event_types)
         secret_text = rules.secret_text(stored.secret) if stored.channel == rules.WEBHOOK else ""
         return pb.CreateEndpointResponse(endpoint=messages.endpoint(stored), secret=secret_text)
 
@@ -108,16 +110,18 @@ class NotificationServicer(NotificationServiceServicer):
     async def ListNotifications(
         self, request: pb.ListNotificationsRequest, context: object
     ) -> pb.ListNotificationsResponse:
-        body, limit = caller().body, rules.page_size(request.page_size)
+        who, limit = caller(), rules.page_size(request.page_size)
         state = messages.STATE_NAMES.get(request.state)
-        binding = (body, "ListNotifications", state or "")
+        binding = (who.body, "ListNotifications", state or "")
         before = page_token.decode(request.page_token, _place, *binding) if request.page_token else None
         async with self._pool.connection() as connection:
-            found = await notifications.list_of_body(connection, body, state=state, before=before, limit=limit + 1)
+            found = await notifications.list_of_body(
+                connection, who.body, who.clearance, state=state, before=before, limit=limit + 1
+            )
             shown, more = found[:limit], len(found) > limit
             ids = [one.notification.id for one in shown]
             by_notification: dict[UUID, list[Attempt]] = defaultdict(list)
-            for attempt in await notifications.attempts_of(connection, body, ids):
+            for attempt in await notifications.attempts_of(connection, who.body, ids):
                 by_notification[attempt.notification].append(attempt)
         last = [shown[-1].created_at.isoformat(), str(ids[-1])] if more else []
         return pb.ListNotificationsResponse(
@@ -128,10 +132,10 @@ class NotificationServicer(NotificationServiceServicer):
     async def ReplayNotification(
         self, request: pb.ReplayNotificationRequest, context: object
     ) -> pb.ReplayNotificationResponse:
-        body, request_id = caller().body, UUID(request.request_id)
-        wanted = told.split_notification(request.name, body)
+        who, request_id = caller(), UUID(request.request_id)
+        wanted = told.split_notification(request.name, who.body)
         async with self._pool.connection() as connection, connection.transaction():
-            notification = await notifications.lock_of_body(connection, body, wanted)
+            notification = await notifications.lock_of_body(connection, who.body, who.clearance, wanted)
             if notification is None:
                 raise NotificationNotFound
             stored = await notifications.find_replay(connection, request_id)

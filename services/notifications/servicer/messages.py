@@ -6,6 +6,7 @@ from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from dabir.common.v1.manifest_pb2 import Classification
 from dabir.notifications.v1 import notifications_pb2 as pb
 from services.notifications.domain import quiet
 from services.notifications.domain.endpoint import EMAIL, ENGLISH, PERSIAN, Endpoint, Target
@@ -48,6 +49,7 @@ def endpoint(stored: Endpoint) -> pb.Endpoint:
         failing_since=optional_timestamp(stored.failing_since),
         disable_time=optional_timestamp(stored.disabled_at),
         disable_reason=stored.disabled_reason or "",
+        clearance=Classification.ValueType(stored.clearance),
     )
     if stored.channel == EMAIL:
         language = pb.LANGUAGE_ENGLISH if stored.email_language == ENGLISH else pb.LANGUAGE_PERSIAN

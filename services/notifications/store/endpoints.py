@@ -12,7 +12,7 @@ from services.notifications.domain.quiet import QuietHours
 from services.notifications.store import Connection
 
 COLUMNS = """
-    e.id, e.body, e.url, e.email_address, e.email_language, e.event_types, e.secret, e.created_at,
+    e.id, e.body, e.url, e.email_address, e.email_language, e.event_types, e.clearance, e.secret, e.created_at,
     e.quiet_start, e.quiet_end, e.quiet_zone, e.failing_since, e.disabled_at, e.disabled_reason, e.ended_at,
     ARRAY(
         SELECT r.replaced FROM notifications.secret_rotation AS r
@@ -73,6 +73,7 @@ async def made_lately(connection: Connection, caller_body: str) -> tuple[int, fl
 async def insert(
     connection: Connection,
     caller_body: str,
+    clearance: int,
     endpoint: UUID,
     target: Target,
     event_types: Collection[str],
@@ -81,11 +82,13 @@ async def insert(
     """A new endpoint, as stored; the one that has the id if there is one meanwhile."""
     await connection.execute(
         """
-        INSERT INTO notifications.endpoint (id, body, url, email_address, email_language, event_types, secret)
-        VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+        INSERT INTO notifications.endpoint
+            (id, body, clearance, url, email_address, email_language, event_types, secret)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
         """,
         (
-            endpoint, caller_body, target.url, target.email_address, target.email_language, sorted(event_types), secret
+            endpoint, caller_body, clearance, target.url, target.email_address, target.email_language,
+            sorted(event_types), secret,
         ),
     )  # fmt: skip
     stored = await find(connection, endpoint)

@@ -12,11 +12,6 @@ from services.notifications.store import Connection
 
 COLUMNS = "n.id, n.body, n.event_type, n.letter, n.delivery, n.sender_body, n.occurred_at, n.priority"
 _FIELDS = ("id", "body", "event_type", "letter", "delivery", "sender_body", "occurred_at", "priority")
-_WANTING = """
-    SELECT e.id FROM notifications.endpoint AS e
-    WHERE e.body = %s AND e.ended_at IS NULL AND e.disabled_at IS NULL
-        AND (e.event_types = '{}' OR %s = ANY (e.event_types))
-    """
 _STATE = """
     CASE WHEN n.outcome IS NOT NULL THEN n.outcome
          WHEN EXISTS (SELECT FROM notifications.attempt AS a WHERE a.notification = n.id) THEN 'WAITING'
@@ -56,8 +51,11 @@ class Replay:
 
 
 async def insert(connection: Connection, new: Notification) -> int | None:
-    """Stores it with an attempt for each endpoint that wants it, and returns how many; None if the id is taken."""
-    endpoints = [row[0] for row in await (await connection.execute(_WANTING, (new.body, new.event_type))).fetchall()]
+    """Stores it with an attempt for each endpoint to tell, and returns how many; None if the id is taken.
+
+    Which clearance it needs the database looks up in the ledger (infra/schema/013): whoever notifies is not asked.
+    """
+    endpoints = await _wanting(connection, new)
     values = [getattr(new, field) for field in _FIELDS]
     cursor = await connection.execute(
         """
@@ -84,17 +82,23 @@ async def find(connection: Connection, notification: UUID) -> tuple[Notification
 
 
 async def list_of_body(
-    connection: Connection, caller_body: str, *, state: str | None, before: tuple[datetime, UUID] | None, limit: int
+    connection: Connection,
+    caller_body: str,
+    clearance: int,
+    *,
+    state: str | None,
+    before: tuple[datetime, UUID] | None,
+    limit: int,
 ) -> list[Told]:
-    """Newest first; those of `state` only, if given."""
+    """What `caller_body` was told, as far as `clearance` goes, newest first; those of `state` only, if given."""
     query = f"""
         SELECT n.created_at, {_STATE} AS state, n.statement, {COLUMNS} FROM notifications.notification AS n
-        WHERE n.body = %s AND (%s::text IS NULL OR {_STATE} = %s)
+        WHERE n.body = %s AND n.classification <= %s AND (%s::text IS NULL OR {_STATE} = %s)
             AND (%s::timestamptz IS NULL OR (n.created_at, n.id) < (%s, %s))
         ORDER BY n.created_at DESC, n.id DESC LIMIT %s
         """  # noqa: S608 - constants
     at, last = before or (None, None)
-    cursor = await connection.execute(query, (caller_body, state, state, at, at, last, limit))
+    cursor = await connection.execute(query, (caller_body, clearance, state, state, at, at, last, limit))
     return [Told(of_row(row[3:]), *row[:3]) for row in await cursor.fetchall()]
 
 
@@ -115,10 +119,15 @@ async def lock(connection: Connection, notification: UUID) -> None:
     await connection.execute("SELECT FROM notifications.notification WHERE id = %s FOR UPDATE", (notification,))
 
 
-async def lock_of_body(connection: Connection, caller_body: str, notification: UUID) -> Notification | None:
-    """A notification of the caller's, until the transaction is over."""
-    query = f"SELECT {COLUMNS} FROM notifications.notification AS n WHERE n.id = %s AND n.body = %s FOR UPDATE"  # noqa: S608 - constants
-    row = await (await connection.execute(query, (notification, caller_body))).fetchone()
+async def lock_of_body(
+    connection: Connection, caller_body: str, clearance: int, notification: UUID
+) -> Notification | None:
+    """A notification of the caller's that it has the clearance for, until the transaction is over."""
+    query = f"""
+        SELECT {COLUMNS} FROM notifications.notification AS n
+        WHERE n.id = %s AND n.body = %s AND n.classification <= %s FOR UPDATE
+        """  # noqa: S608 - constants
+    row = await (await connection.execute(query, (notification, caller_body, clearance))).fetchone()
     return None if row is None else of_row(row)
 
 
@@ -169,12 +178,12 @@ async def replayable_in(
 
 
 async def replay(connection: Connection, request_id: UUID, notification: Notification) -> Replay:
-    """Has it told to all that want it now; the replay that has the id if there is one.
+    """Has it told to all endpoints that are to be told now; the replay that has the id if there is one.
 
     What ended begins again; what waits for a later try is tried now and goes on in its schedule. The notification is
     locked. With nobody to tell, nothing is stored.
     """
-    wanting = await (await connection.execute(_WANTING, (notification.body, notification.event_type))).fetchall()
+    wanting = await _wanting(connection, notification)
     made = Replay(request_id, notification.id, len(wanting))
     if not wanting:
         return made
@@ -191,9 +200,21 @@ async def replay(connection: Connection, request_id: UUID, notification: Notific
         DO UPDATE SET tries = CASE WHEN a.outcome IS NULL THEN a.tries ELSE 0 END,
             next_at = clock_timestamp(), outcome = NULL, ended_at = NULL
         """,
-        (notification.id, [row[0] for row in wanting]),
+        (notification.id, wanting),
     )
     return made
+
+
+async def _wanting(connection: Connection, notification: Notification) -> list[UUID]:
+    """Endpoints to tell: those that want it and have the clearance for its letter."""
+    query = """
+        SELECT e.id FROM notifications.endpoint AS e
+        WHERE e.body = %s AND e.ended_at IS NULL AND e.disabled_at IS NULL
+            AND (e.event_types = '{}' OR %s = ANY (e.event_types))
+            AND e.clearance >= (SELECT ledger.classification_of(%s))
+        """
+    wanted = (notification.body, notification.event_type, notification.letter)
+    return [row[0] for row in await (await connection.execute(query, wanted)).fetchall()]
 
 
 def of_row(row: tuple[Any, ...]) -> Notification:

@@ -23,16 +23,22 @@ from services.notifications.recorder import Recorder
 from services.notifications.sender import Sender
 from services.notifications.servicer import services
 from services.runtime.database import open_pool
+from services.runtime.identity import Role
 from services.runtime.ledger import Ledger
 from services.runtime.metrics import Metrics
 from services.runtime.seals import open_ledger
 from services.runtime.server import Server
 from tests.conftest import Postgres
-from tests.contract.harness import DEADLINE_SECONDS, Identities, Listed
+from tests.contract.harness import DEADLINE_SECONDS, EVERY_ROLE, Identities, Listed
 from tests.contract.notifications.receiver import Receiver
 from tests.integration.ledger.writer import HUB, SENDERS, consign, register
 
 BANK, OTHER = "bodies/bank", "bodies/interior"
+CLEARED = {
+    "bank-half-cleared": Role.CLEARANCE_CONFIDENTIAL,
+    "bank-cleared": Role.CLEARANCE_HIGHLY_CONFIDENTIAL,
+}
+"""Further certificates of bank's."""
 ACCEPTANCE = "http://uri.etsi.org/19522/Event/NotificationForAcceptance"
 
 
@@ -44,6 +50,8 @@ class Hub:
         self.listed = Listed()
         for body in ("bank", "interior"):
             self.listed.add(identities.sha256(body), f"bodies/{body}")
+        for who, role in CLEARED.items():
+            self.listed.add(identities.sha256(who), BANK, EVERY_ROLE | {role})
         seal = identities.pki.seal_pair("intake", folder / "intake", events_of("intake"))
         self._ledger = Ledger(hub=HUB, source="intake", signer=FileSigner(seal.key, seal.certificate))
 
@@ -77,13 +85,12 @@ class Hub:
         }
         return NotificationsConfig(**(given | settings))
 
-    async def delivery(self) -> str:
+    async def delivery(self, classification: int | None = None) -> str:
         """A delivery to bank, in its mailbox."""
         url = self.postgres.database_url("intake")
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-            return (await consign(connection, self._ledger, await register(connection, self._ledger, SENDERS[0])))[
-                0
-            ].subject
+            registered = await register(connection, self._ledger, SENDERS[0], classification)
+            return (await consign(connection, self._ledger, registered))[0].subject
 
     def rows(self, query: bytes, *wanted: object) -> list[Any]:
         with psycopg.connect(self.postgres.owner_url) as connection:
@@ -121,9 +128,9 @@ class Running:
         assert isinstance(answer, pb.CreateEndpointResponse)
         return answer
 
-    async def endpoint(self, receiver: Receiver, *event_types: str) -> str:
+    async def endpoint(self, receiver: Receiver, *event_types: str, who: str = "bank") -> str:
         """An endpoint of bank's at a receiver; its name."""
-        made = await self.create(receiver.url, *event_types)
+        made = await self.create(receiver.url, *event_types, who=who)
         receiver.secret = made.secret
         return made.endpoint.name
 

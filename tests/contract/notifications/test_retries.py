@@ -100,13 +100,14 @@ async def test_enabling_is_for_the_owner(service: Running) -> None:
 
 
 async def test_what_cannot_be_stated_is_recorded_without_it_and_sent_no_more(hub: Hub) -> None:
-    """A letter of which the ledger knows nothing: its statement would be refused for ever."""
+    """A delivery of which the ledger knows nothing: its statement would be refused for ever."""
     async with (
         running(hub, webhook_timeout_seconds=0.5, webhook_claim_seconds=1.0) as service,
         receiving() as receiver,
     ):
         await service.endpoint(receiver)
-        await service.notify("letters/00000000-0000-4000-8000-000000000000/deliveries/1")
+        letter = (await hub.delivery()).partition("/deliveries/")[0]
+        await service.notify(f"{letter}/deliveries/500")
         told = b"SELECT outcome, statement, unstated_reason FROM notifications.notification"
         await until(lambda: hub.rows(told)[0][0] is not None)
         [(outcome, statement, reason)] = hub.rows(told)

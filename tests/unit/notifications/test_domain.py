@@ -125,6 +125,12 @@ def test_only_what_waits_for_acceptance_is_stated() -> None:
 def test_a_secret_is_not_shown() -> None:
     at = datetime(2026, 11, 22, tzinfo=UTC)
     endpoint = Endpoint(
-        id=uuid.uuid4(), body="bodies/bank", url="https://x.example", event_types=[], secret=b"s" * 32, created_at=at
+        id=uuid.uuid4(),
+        body="bodies/bank",
+        url="https://x.example",
+        event_types=[],
+        clearance=1,
+        secret=b"s" * 32,
+        created_at=at,
     )
     assert "sss" not in repr(endpoint)

@@ -22,6 +22,7 @@ def endpoint(body: str = "", *, failing: bool = False, email: bool = False) -> E
         url=None if email else "https://hooks.bank.example/",
         email_address="registry@bank.example" if email else None,
         event_types=[],
+        clearance=1,
         secret=b"s" * 32,
         created_at=NOW,
         failing_since=NOW if failing else None,

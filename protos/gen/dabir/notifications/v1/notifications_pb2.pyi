@@ -88,7 +88,7 @@ class _NotificationStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Not
     NOTIFICATION_STATE_FAILED: _NotificationState.ValueType  # 3
     """The last try failed (at the last endpoint)."""
     NOTIFICATION_STATE_NOT_TOLD: _NotificationState.ValueType  # 4
-    """The body had no endpoint that wanted it."""
+    """The body had no endpoint that wanted it and had the clearance for its letter."""
 
 class NotificationState(_NotificationState, metaclass=_NotificationStateEnumTypeWrapper):
     """What a notification, or one telling of it, came to."""
@@ -102,7 +102,7 @@ NOTIFICATION_STATE_DELIVERED: NotificationState.ValueType  # 2
 NOTIFICATION_STATE_FAILED: NotificationState.ValueType  # 3
 """The last try failed (at the last endpoint)."""
 NOTIFICATION_STATE_NOT_TOLD: NotificationState.ValueType  # 4
-"""The body had no endpoint that wanted it."""
+"""The body had no endpoint that wanted it and had the clearance for its letter."""
 Global___NotificationState: _TypeAlias = NotificationState  # noqa: Y015
 
 @_typing.final
@@ -177,6 +177,7 @@ class Endpoint(_message.Message):
     FAILING_SINCE_FIELD_NUMBER: _builtins.int
     DISABLE_TIME_FIELD_NUMBER: _builtins.int
     DISABLE_REASON_FIELD_NUMBER: _builtins.int
+    CLEARANCE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`bodies/{body}/endpoints/{uuid}`."""
     url: _builtins.str
@@ -185,6 +186,10 @@ class Endpoint(_message.Message):
     """Output only."""
     disable_reason: _builtins.str
     """Output only: why, e.g. `HTTP_410`."""
+    clearance: _manifest_pb2.Classification.ValueType
+    """Output only: it is told of letters up to this classification, the highest that the certificate that made it is
+    cleared for. It stays so, whoever changes the endpoint.
+    """
     @_builtins.property
     def event_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """E.g. `delivery.available`; empty: all. See docs/notifications.md."""
@@ -222,10 +227,11 @@ class Endpoint(_message.Message):
         failing_since: _timestamp_pb2.Timestamp | None = ...,
         disable_time: _timestamp_pb2.Timestamp | None = ...,
         disable_reason: _builtins.str = ...,
+        clearance: _manifest_pb2.Classification.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "disable_time", b"disable_time", "email", b"email", "failing_since", b"failing_since", "quiet_hours", b"quiet_hours"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "disable_reason", b"disable_reason", "disable_time", b"disable_time", "email", b"email", "event_types", b"event_types", "failing_since", b"failing_since", "name", b"name", "quiet_hours", b"quiet_hours", "state", b"state", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clearance", b"clearance", "create_time", b"create_time", "disable_reason", b"disable_reason", "disable_time", b"disable_time", "email", b"email", "event_types", b"event_types", "failing_since", b"failing_since", "name", b"name", "quiet_hours", b"quiet_hours", "state", b"state", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -808,7 +814,7 @@ class NotifyResponse(_message.Message):
 
     ENDPOINT_COUNT_FIELD_NUMBER: _builtins.int
     endpoint_count: _builtins.int
-    """How many endpoints will be told; 0: none is registered, and nothing is stated."""
+    """How many endpoints will be told; 0: none is registered that wants it and has the clearance, and nothing is stated."""
     def __init__(
         self,
         *,

@@ -130,16 +130,17 @@ class NotificationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListNotifications(self, request, context):
-        """What the caller's body was told, newest first.
+        """What the caller's body was told, newest first; of letters that the caller's certificate is cleared for.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReplayNotification(self, request, context):
-        """Tells again, at once, under the same `webhook-id` and `Message-ID`: every endpoint that the body has now and that
-        wants it; what had ended begins its schedule again. The same request id again gives the stored answer. Refused:
-        NOTIFICATION_NOT_FOUND, NO_ENDPOINT, REQUEST_ID_REUSED, REPLAYED_TOO_SOON (RetryInfo says when).
+        """Tells again, at once, under the same `webhook-id` and `Message-ID`: every endpoint that the body has now, that
+        wants it and that has the clearance; what had ended begins its schedule again. The same request id again gives the
+        stored answer. Refused: NOTIFICATION_NOT_FOUND (also without the clearance for its letter), NO_ENDPOINT,
+        REQUEST_ID_REUSED, REPLAYED_TOO_SOON (RetryInfo says when).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

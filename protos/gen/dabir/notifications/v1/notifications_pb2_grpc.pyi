@@ -55,11 +55,12 @@ class NotificationServiceStub:
     SetQuietHours: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.SetQuietHoursRequest, _notifications_pb2.SetQuietHoursResponse]
     """Sets or, with none given, ends an endpoint's quiet hours. Repeating it does nothing. Refused: QUIET_HOURS_INVALID."""
     ListNotifications: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ListNotificationsRequest, _notifications_pb2.ListNotificationsResponse]
-    """What the caller's body was told, newest first."""
+    """What the caller's body was told, newest first; of letters that the caller's certificate is cleared for."""
     ReplayNotification: _grpc.UnaryUnaryMultiCallable[_notifications_pb2.ReplayNotificationRequest, _notifications_pb2.ReplayNotificationResponse]
-    """Tells again, at once, under the same `webhook-id` and `Message-ID`: every endpoint that the body has now and that
-    wants it; what had ended begins its schedule again. The same request id again gives the stored answer. Refused:
-    NOTIFICATION_NOT_FOUND, NO_ENDPOINT, REQUEST_ID_REUSED, REPLAYED_TOO_SOON (RetryInfo says when).
+    """Tells again, at once, under the same `webhook-id` and `Message-ID`: every endpoint that the body has now, that
+    wants it and that has the clearance; what had ended begins its schedule again. The same request id again gives the
+    stored answer. Refused: NOTIFICATION_NOT_FOUND (also without the clearance for its letter), NO_ENDPOINT,
+    REQUEST_ID_REUSED, REPLAYED_TOO_SOON (RetryInfo says when).
     """
 
 @_typing.type_check_only
@@ -89,11 +90,12 @@ class NotificationServiceAsyncStub(NotificationServiceStub):
     SetQuietHours: _aio.UnaryUnaryMultiCallable[_notifications_pb2.SetQuietHoursRequest, _notifications_pb2.SetQuietHoursResponse]  # type: ignore[assignment]
     """Sets or, with none given, ends an endpoint's quiet hours. Repeating it does nothing. Refused: QUIET_HOURS_INVALID."""
     ListNotifications: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ListNotificationsRequest, _notifications_pb2.ListNotificationsResponse]  # type: ignore[assignment]
-    """What the caller's body was told, newest first."""
+    """What the caller's body was told, newest first; of letters that the caller's certificate is cleared for."""
     ReplayNotification: _aio.UnaryUnaryMultiCallable[_notifications_pb2.ReplayNotificationRequest, _notifications_pb2.ReplayNotificationResponse]  # type: ignore[assignment]
-    """Tells again, at once, under the same `webhook-id` and `Message-ID`: every endpoint that the body has now and that
-    wants it; what had ended begins its schedule again. The same request id again gives the stored answer. Refused:
-    NOTIFICATION_NOT_FOUND, NO_ENDPOINT, REQUEST_ID_REUSED, REPLAYED_TOO_SOON (RetryInfo says when).
+    """Tells again, at once, under the same `webhook-id` and `Message-ID`: every endpoint that the body has now, that
+    wants it and that has the clearance; what had ended begins its schedule again. The same request id again gives the
+    stored answer. Refused: NOTIFICATION_NOT_FOUND (also without the clearance for its letter), NO_ENDPOINT,
+    REQUEST_ID_REUSED, REPLAYED_TOO_SOON (RetryInfo says when).
     """
 
 class NotificationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -162,7 +164,7 @@ class NotificationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _notifications_pb2.ListNotificationsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_notifications_pb2.ListNotificationsResponse, _abc.Awaitable[_notifications_pb2.ListNotificationsResponse]]:
-        """What the caller's body was told, newest first."""
+        """What the caller's body was told, newest first; of letters that the caller's certificate is cleared for."""
 
     @_abc_1.abstractmethod
     def ReplayNotification(
@@ -170,9 +172,10 @@ class NotificationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _notifications_pb2.ReplayNotificationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_notifications_pb2.ReplayNotificationResponse, _abc.Awaitable[_notifications_pb2.ReplayNotificationResponse]]:
-        """Tells again, at once, under the same `webhook-id` and `Message-ID`: every endpoint that the body has now and that
-        wants it; what had ended begins its schedule again. The same request id again gives the stored answer. Refused:
-        NOTIFICATION_NOT_FOUND, NO_ENDPOINT, REQUEST_ID_REUSED, REPLAYED_TOO_SOON (RetryInfo says when).
+        """Tells again, at once, under the same `webhook-id` and `Message-ID`: every endpoint that the body has now, that
+        wants it and that has the clearance; what had ended begins its schedule again. The same request id again gives the
+        stored answer. Refused: NOTIFICATION_NOT_FOUND (also without the clearance for its letter), NO_ENDPOINT,
+        REQUEST_ID_REUSED, REPLAYED_TOO_SOON (RetryInfo says when).
         """
 
 def add_NotificationServiceServicer_to_server(servicer: NotificationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
