@@ -5,7 +5,7 @@ from dabir.documents.v1.documents_pb2_grpc import (
     add_DocumentServiceServicer_to_server,
 )
 from services.documents.config import DocumentsConfig
-from services.documents.handover import Handover, open_ledger
+from services.documents.handover import Handover
 from services.documents.inspections import open_inspections
 from services.documents.memory import give_back_freed_segments
 from services.documents.objects import open_objects
@@ -18,6 +18,7 @@ from services.runtime.authentication import DirectoryResolver
 from services.runtime.channel import open_channel
 from services.runtime.database import open_pool
 from services.runtime.process import run
+from services.runtime.seals import open_ledger
 from services.runtime.server import Service, serve
 
 

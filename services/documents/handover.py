@@ -7,29 +7,15 @@ from uuid import UUID
 from dabir.common.v1.statement_pb2 import Statement, StatementDocument, StatementEvent, StatementParty
 from dabir.formats import names
 from dabir.formats.events import Event
-from dabir.formats.signer import FileSigner
 from dabir.formats.statement import digest
 from services.documents import store
-from services.documents.config import DocumentsConfig
 from services.documents.domain import errors
 from services.documents.domain.download import Acceptance, may_read
 from services.documents.seals import Seals
 from services.runtime import ledger
-from services.runtime.config import StartRefused
 from services.runtime.database import Pool
 from services.runtime.identity import Caller
 from services.runtime.ledger import Connection, Ledger
-
-
-def open_ledger(config: DocumentsConfig) -> Ledger:
-    """The ledger, with documents' seal. Raises StartRefused when the seal cannot be read."""
-    if config.seal_key is None or config.seal_certificate is None:
-        raise StartRefused("seal_certificate and seal_key are missing: documents states what was handed over.")
-    try:
-        signer = FileSigner(config.seal_key, config.seal_certificate)
-    except (OSError, ValueError) as error:
-        raise StartRefused(f"The seal cannot be read: {error}.") from error
-    return Ledger(hub=config.hub, source=config.source, signer=signer)
 
 
 @dataclass(frozen=True)

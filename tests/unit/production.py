@@ -6,16 +6,16 @@ from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from dabir.formats.events import EVENT_FIELDS
 from services.directory.config import DirectoryConfig
-from services.documents import handover
 from services.documents.config import DocumentsConfig
 from services.evidence.config import EvidenceConfig
 from services.intake.config import IntakeConfig
 from services.notifications.config import NotificationsConfig
-from services.runtime import seals
 from services.runtime.channel import open_channel
 from services.runtime.config import ProcessConfig, ServiceConfig, from_table
 from services.runtime.database import connection_string
+from services.runtime.seals import open_ledger
 from services.runtime.server import Server
 from services.runtime.transport import check_certificates
 from tests.contract.harness import Listed
@@ -77,8 +77,8 @@ class Folder:
 
     def __init__(self, folder: Path) -> None:
         self.folder, own = folder, TestAuthority()
-        for name in ("tls", "seal"):
-            write_files(own.issue(purpose="tls" if name == "tls" else "seal"), folder, name)
+        write_files(own.issue(purpose="tls"), folder, "tls")
+        write_files(own.issue(events=sorted(EVENT_FIELDS)), folder, "seal")
         write_files(TestAuthority(development=True).issue(), folder, "development")
         (folder / "roots.pem").write_bytes(own.root.public_bytes(Encoding.PEM))
         (folder / "crls").mkdir()
@@ -97,8 +97,6 @@ class Folder:
             await open_channel(config, "127.0.0.1:1").close()
         if isinstance(config, ServiceConfig):
             connection_string(config)
-            if isinstance(config, DocumentsConfig):
-                handover.open_ledger(config)
-            elif not isinstance(config, EvidenceConfig):
-                seals.open_ledger(config)
+            if not isinstance(config, EvidenceConfig):
+                open_ledger(config)
             await Server(config, [], Listed()).stop()

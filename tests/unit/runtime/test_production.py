@@ -5,11 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from dabir.formats.events import events_of
 from services.runtime.config import StartRefused
+from tests.pki import TestAuthority, write_files
 from tests.unit.production import CONFIGS, CONNINFO, LEAST, PASSWORD, Folder
 
 PLAIN = CONNINFO.removesuffix(" sslmode=verify-full")
+P384 = ec.generate_private_key(ec.SECP384R1())
 MAIL = {"smtp_host": "mail.example", "smtp_sender": "notices@dabir.example"}
 
 
@@ -51,6 +55,28 @@ async def test_what_production_forbids_is_refused(
     files: Folder, process: str, changed: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(StartRefused, match=says):
+        await files.start(process, LEAST[process] | changed)
+
+
+@pytest.mark.parametrize(
+    ("process", "seal", "says"),
+    [
+        ("intake", {"purpose": "sign", "position": "رئیس"}, "the certificate is for sign"),
+        (
+            "intake",
+            {"events": events_of("documents")},
+            r"does not list http://\S+Expiry; .* the 17 events",
+        ),
+        ("notifications", {"events": events_of("notifications"), "key": P384}, "its key must be P-256"),
+        ("directory", {}, "does not list urn:dabir:event:certificate-added; have one issued with the 2 events"),
+    ],
+)
+async def test_a_seal_that_nobody_would_believe_is_refused(
+    files: Folder, tmp_path: Path, process: str, seal: dict[str, Any], says: str
+) -> None:
+    key, certificate = write_files(TestAuthority().issue(**seal), tmp_path, "seal")
+    changed = {"seal_certificate": str(certificate), "seal_key": str(key)}
+    with pytest.raises(StartRefused, match=rf"^The seal {certificate} does not do: .*{says}"):
         await files.start(process, LEAST[process] | changed)
 
 
