@@ -30,7 +30,12 @@ SEED = "DABIR_CHAOS_SEED"
 
 
 def pytest_configure() -> None:
-    """One seed for a run, in however many processes it runs."""
+    """One seed for a run, in however many processes it runs; and Ctrl-C has its meaning for what tests start.
+
+    A shell that runs us in the background would have SIGINT ignored, by us and by every process below us.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.setdefault(SEED, str(secrets.randbelow(1_000_000)))
 
 
