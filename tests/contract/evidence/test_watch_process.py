@@ -124,7 +124,7 @@ async def test_a_stream_outlives_every_process_without_gap_or_repeat(fresh_postg
     pki.make()
     with psycopg.connect(fresh_postgres.owner_url) as connection:
         connection.execute(FACTS)
-    seal = pki.seal_pair("intake", tmp_path, events_of("intake"))
+    seal = pki.seal_pair("intake", tmp_path / "intake", events_of("intake"))
     ledger = Ledger(hub=HUB, source="intake", signer=FileSigner(seal.key, seal.certificate))
 
     async def state(letters: int) -> None:
