@@ -13,9 +13,10 @@ from dabir.formats.calendar import format_date, time_zone
 from dabir.formats.persian import persian_digits
 from services.notifications.config import NotificationsConfig
 from services.notifications.domain import mail
-from services.notifications.domain.endpoint import PERSIAN, Endpoint
+from services.notifications.domain.endpoint import PERSIAN, Endpoint, is_email_address
 from services.notifications.domain.notification import Notification
 from services.notifications.domain.tries import Result
+from services.notifications.places import Keep
 from services.runtime.config import StartRefused
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -41,8 +42,13 @@ class Mail:
         except OSError as error:
             raise StartRefused(f"smtp_tls_roots or smtp_password_file cannot be used: {error}.") from error
 
-    async def send(self, endpoint: Endpoint, notification: Notification) -> Result:
-        """What is wrong with the mail server and not with the recipient is blameless: it would be so for everyone."""
+    async def send(self, endpoint: Endpoint, notification: Notification, _keep: Keep, /) -> Result:
+        """What is wrong with the mail server and not with the recipient is blameless: it would be so for everyone.
+
+        The one name that is looked up is the hub's own mail server's.
+        """
+        if not is_email_address(endpoint.email_address or ""):  # of a release that took more
+            return Result("ADDRESS_INVALID", final=True)
         client = self._client()
         try:
             async with asyncio.timeout(self._config.smtp_timeout_seconds):
@@ -59,8 +65,6 @@ class Mail:
             return Result("TLS_FAILED" if is_tls else "CONNECTION_FAILED", blameless=True)
         except aiosmtplib.SMTPException:
             return Result("SMTP_UNSUPPORTED", blameless=True)
-        except ValueError:  # the address cannot stand in a header, and never will
-            return Result("ADDRESS_INVALID", final=True)
         else:
             with suppress(aiosmtplib.SMTPException, OSError):  # what came of it is known, however we part
                 await client.quit(timeout=_QUIT_SECONDS)

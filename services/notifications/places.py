@@ -2,21 +2,27 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from services.notifications.domain.endpoint import Endpoint
+
+Keep = Callable[[asyncio.Future[Any]], None]
+"""`Places.keep` of the endpoint at hand."""
 
 
 class Places:
     """The tries that one process has under way.
 
     An endpoint has `per_endpoint` places, one while it is failing; all of a body's together have an eighth of their
-    channel's; and all failing ones together have half of them, so that however many are dead, the others find room.
+    channel's; and all failing ones together have half of them, so that however many are dead, the others find room. So
+    it is with the threads of look-ups, too: one that goes on after its try has ended keeps the place.
     """
 
     def __init__(self, per_endpoint: int) -> None:
         self._per_endpoint = per_endpoint
-        self._tries: dict[UUID, set[asyncio.Task[None]]] = defaultdict(set)
+        self._held: dict[UUID, set[asyncio.Future[Any]]] = defaultdict(set)
         self._channel: dict[UUID, str] = {}
         self._body: dict[UUID, str] = {}
         self._failing: set[UUID] = set()
@@ -33,20 +39,26 @@ class Places:
         failing = self._count([one for one in of_channel if one in self._failing])
         return min(1 - self._count([endpoint.id]), max(1, at_once // 2) - failing, free)
 
-    def take(self, endpoint: Endpoint, task: asyncio.Task[None]) -> None:
+    def take(self, endpoint: Endpoint, holder: asyncio.Future[Any]) -> None:
         """A try has begun; its place is free again when it ends."""
-        self._tries[endpoint.id].add(task)
+        self._held[endpoint.id].add(holder)
         self._channel[endpoint.id], self._body[endpoint.id] = endpoint.channel, endpoint.body
-        task.add_done_callback(lambda ended: self._leave(endpoint.id, ended))
+        holder.add_done_callback(lambda ended: self._leave(endpoint.id, ended))
 
-    def tasks(self) -> list[asyncio.Task[None]]:
-        return [task for tasks in self._tries.values() for task in tasks]
+    def keep(self, endpoint: Endpoint, lookup: asyncio.Future[Any]) -> None:
+        """A try that fails leaves a look-up behind: a place of the failing ones, until it ends."""
+        self._failing.add(endpoint.id)
+        self.take(endpoint, lookup)
 
-    def _leave(self, endpoint: UUID, task: asyncio.Task[None]) -> None:
-        self._tries[endpoint].discard(task)
-        if not self._tries[endpoint]:
-            del self._tries[endpoint], self._channel[endpoint], self._body[endpoint]
+    def tasks(self) -> list[asyncio.Task[Any]]:
+        """What is under way, without what tries have left behind."""
+        return [holder for holders in self._held.values() for holder in holders if isinstance(holder, asyncio.Task)]
+
+    def _leave(self, endpoint: UUID, holder: asyncio.Future[Any]) -> None:
+        self._held[endpoint].discard(holder)
+        if not self._held[endpoint]:
+            del self._held[endpoint], self._channel[endpoint], self._body[endpoint]
             self._failing.discard(endpoint)
 
     def _count(self, endpoints: list[UUID]) -> int:
-        return sum(len(self._tries.get(endpoint, ())) for endpoint in endpoints)
+        return sum(len(self._held.get(endpoint, ())) for endpoint in endpoints)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from services.notifications.domain import link, quiet, tries
 from services.notifications.domain.endpoint import Endpoint
 from services.notifications.domain.notification import Notification
 from services.notifications.domain.tries import Result
-from services.notifications.places import Places
+from services.notifications.places import Keep, Places
 from services.notifications.recorder import OUTAGES, Recorder
 from services.notifications.store import Connection, attempts, endpoints, links
 from services.notifications.store.attempts import Claimed
@@ -36,8 +37,8 @@ class Channel(Protocol):
 
     at_once: int
 
-    async def send(self, endpoint: Endpoint, notification: Notification) -> Result:
-        """Send it once, in bounded time; whatever goes wrong is the result."""
+    async def send(self, endpoint: Endpoint, notification: Notification, keep: Keep, /) -> Result:
+        """Send it once, in bounded time; whatever goes wrong is the result. A look-up that still goes on: `keep` it."""
 
 
 class Sender:
@@ -62,16 +63,14 @@ class Sender:
 
     async def run(self) -> None:
         """Sends until it is cancelled."""
-        ours = asyncio.current_task()
         try:
-            # In Python 3.11 the pool's own wait_for may swallow that we are cancelled; the task still knows.
-            while ours is None or not ours.cancelling():
+            while not _is_cancelled():
                 self._awake.clear()
                 try:
                     await self._start_due()
                 except OUTAGES as error:
                     log.warning("sender_waits_for_the_database", error=type(error).__name__)
-                # Not wait_for, for the same reason.
+                # Not wait_for: see _is_cancelled.
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._config.webhook_poll_seconds):
                         await self._awake.wait()
@@ -145,6 +144,8 @@ class Sender:
                 return await self._recorder.record(endpoint, claimed, result)
             except OUTAGES as error:
                 log.warning("try_not_recorded", notification=notification, error=type(error).__name__)
+                if _is_cancelled():
+                    break
                 await asyncio.sleep(self._config.webhook_poll_seconds)
         return None
 
@@ -155,4 +156,11 @@ class Sender:
             return Result("ENDPOINT_DISABLED", final=True, blameless=True)
         if not tries.may_send(claimed.tries, self._config.webhook_retry_seconds):
             return Result("NOT_RECORDED", final=True, blameless=True)
-        return await self._channels[endpoint.channel].send(endpoint, claimed.notification)
+        keep = partial(self._places.keep, endpoint)
+        return await self._channels[endpoint.channel].send(endpoint, claimed.notification, keep)
+
+
+def _is_cancelled() -> bool:
+    """In Python 3.11 the pool's own wait_for may swallow that we are cancelled; the task still knows."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -6,14 +6,21 @@
 A name is resolved once; unless every address it leads to may be reached, none is. To one of the addresses judged the
 connection goes, with the server name (SNI) and the certificate check of the URL's. Redirects are an answer like any
 other and are not followed.
+
+Names are looked up as the machine does it (`getaddrinfo`: /etc/hosts, nsswitch.conf), each in a thread. Who owns a name
+decides how long that takes, and nothing ends it: a look-up that was given up still goes on, and `OutgoingFailed` holds
+it, so that whoever sends can count it. Not c-ares (aiodns, pycares), which could be ended: it reads /etc/hosts, but no
+other source that nsswitch.conf may name (mDNS, a directory), and is one more parser, in C, of what strangers answer.
 """
 
 import asyncio
 import ipaddress
 import socket
 import ssl
+import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -27,14 +34,18 @@ from services.runtime.config import StartRefused
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Resolve = Callable[[str, int], Awaitable[Collection[str]]]
-"""Host and port → addresses as text. Raises OSError."""
+Resolve = Callable[[str, int], Collection[str]]
+"""Host and port → addresses as text; called in a thread, which it may hold. Raises OSError."""
+Lookup = asyncio.Future[Collection[str]]
+"""Done when its thread is free."""
 
 HEADER_MAX_BYTES = 8190
 """Of one header line of an answer."""
 HEADERS_MAX = 128
 """Of an answer."""
 
+_lookups: ContextVar[list[Lookup]] = ContextVar("lookups")
+"""What the `post` of this context has looked up."""
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 # What IANA's special-purpose registries list, whether it could be routed or not: nobody receives webhooks there.
 _SPECIAL = [
@@ -72,11 +83,12 @@ class OutgoingFailed(Exception):
     """No answer came.
 
     `reason`: URL_INVALID (for ever), ADDRESS_NOT_ALLOWED, TIMEOUT, TLS_FAILED, CONNECTION_FAILED or ANSWER_INVALID.
+    `lookup`: of the URL's name, if it still goes on.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, lookup: Lookup | None = None) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason, self.lookup = reason, lookup
 
 
 @dataclass(frozen=True)
@@ -112,9 +124,8 @@ class Outgoing:
         self._allowed = [ipaddress.ip_network(network) for network in allowed_networks]
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, connect=connect_seconds)
         self._at_once, self._ports = at_once, ports
-        # Threads of its own: names that hang, and they hang for seconds, keep nothing else of the process waiting.
-        self._threads = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="resolve")
-        self._resolve = resolve or self._ask_the_machine
+        self._resolve = resolve or _ask_the_machine
+        self._under_way: set[Lookup] = set()
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         try:
             self._tls = ssl.create_default_context(cafile=tls_roots)
@@ -133,7 +144,8 @@ class Outgoing:
     ) -> None:
         for session in self._sessions.values():
             await session.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for lookup in tuple(self._under_way):
+            lookup.cancel()  # its thread ends by itself, perhaps after the loop
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Send `body`. Raises OutgoingFailed, KeyError for a scheme that is neither https nor http."""
@@ -145,13 +157,15 @@ class Outgoing:
         has_credentials = target.user is not None or target.password is not None  # would be sent as a header
         if has_credentials or (self._ports is not None and target.port not in self._ports):
             raise OutgoingFailed("ADDRESS_NOT_ALLOWED")
+        lookups = list[Lookup]()
+        _lookups.set(lookups)
         try:
             async with session.post(target, data=body, headers=headers, allow_redirects=False) as answer:
                 return Answer(answer.status, answer.headers.get("Retry-After", ""))
         except aiohttp.InvalidURL as error:  # an address spelled in another way: 127.1, 0x7f000001
             raise OutgoingFailed("ADDRESS_NOT_ALLOWED") from error
         except TimeoutError as error:
-            raise OutgoingFailed("TIMEOUT") from error
+            raise OutgoingFailed("TIMEOUT", next((one for one in lookups if not one.done()), None)) from error
         except aiohttp.ClientConnectorError as error:
             raise OutgoingFailed(_why_not_connected(error)) from error
         except aiohttp.ClientConnectionError as error:
@@ -162,11 +176,18 @@ class Outgoing:
     def _is_allowed(self, address: Address) -> bool:
         return any(address in network for network in self._allowed)
 
-    async def _ask_the_machine(self, host: str, port: int) -> Collection[str]:
-        def ask() -> Collection[str]:
-            return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    async def _look_up(self, host: str, port: int) -> Collection[str]:
+        lookup = asyncio.wrap_future(_in_a_thread(self._resolve, host, port))
+        self._under_way.add(lookup)
+        lookup.add_done_callback(self._looked_up)
+        _lookups.get().append(lookup)
+        await asyncio.wait([lookup])  # which may be given up, and the look-up is not
+        return lookup.result()
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+    def _looked_up(self, lookup: Lookup) -> None:
+        self._under_way.discard(lookup)
+        if not lookup.cancelled():
+            lookup.exception()  # nobody's, if it was given up
 
     def _session(self, may_reach: Callable[[Address], bool]) -> aiohttp.ClientSession:
         def dial(chosen: Any) -> socket.socket:
@@ -182,7 +203,7 @@ class Outgoing:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 socket_factory=dial,
-                resolver=_Resolver(self._resolve, check),
+                resolver=_Resolver(self._look_up, check),
                 limit=self._at_once,
                 use_dns_cache=False,
                 ssl=self._tls,
@@ -199,11 +220,11 @@ class Outgoing:
 class _Resolver(AbstractResolver):
     """Asks once, and gives what was found only if all of it may be reached: any of it may then be dialled."""
 
-    def __init__(self, resolve: Resolve, check: Callable[[str], None]) -> None:
-        self._ask, self._check = resolve, check
+    def __init__(self, look_up: Callable[[str, int], Awaitable[Collection[str]]], check: Callable[[str], None]) -> None:
+        self._look_up, self._check = look_up, check
 
     async def resolve(self, host: str, port: int = 0, family: int = socket.AF_UNSPEC) -> list[ResolveResult]:
-        found = list(dict.fromkeys(await self._ask(host, port)))
+        found = list(dict.fromkeys(await self._look_up(host, port)))
         for address in found:
             self._check(address)
         return [
@@ -220,6 +241,25 @@ class _Resolver(AbstractResolver):
 
     async def close(self) -> None:
         """Nothing is held."""
+
+
+def _ask_the_machine(host: str, port: int) -> Collection[str]:
+    return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+def _in_a_thread(resolve: Resolve, host: str, port: int) -> Future[Collection[str]]:
+    """A daemon's: an executor's threads are waited for when the process ends, and a name may hang for a minute."""
+    found: Future[Collection[str]] = Future()
+    found.set_running_or_notify_cancel()
+
+    def ask() -> None:
+        try:
+            found.set_result(resolve(host, port))
+        except Exception as error:
+            found.set_exception(error)
+
+    threading.Thread(target=ask, name="resolve", daemon=True).start()
+    return found
 
 
 class _AddressRefused(OSError):

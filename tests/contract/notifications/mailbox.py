@@ -26,6 +26,8 @@ class Mailbox:
     login: bool = False
     rcpt: Callable[[int], str] = lambda _count: "250 OK"
     data: Callable[[int], Any] = lambda _count: "250 OK"
+    quit: asyncio.Event | None = None
+    """A QUIT is answered when it is set; None: at once."""
     rcpts: int = 0
     datas: int = 0
     raw: list[bytes] = field(default_factory=list)
@@ -48,6 +50,11 @@ class Mailbox:
         self.raw.append(content)
         said = self.data(self.datas)
         return str(await said if asyncio.iscoroutine(said) else said)
+
+    async def handle_QUIT(self, _server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802 - the same
+        if self.quit is not None:
+            await self.quit.wait()
+        return "221 Bye"
 
     def messages(self) -> list[EmailMessage]:
         return [email.message_from_bytes(raw, policy=email.policy.default) for raw in self.raw]

@@ -85,6 +85,29 @@ async def test_email_takes_no_webhooks_place(taken: Taken) -> None:
     assert taken.take(endpoint()) == 4
 
 
+async def test_a_look_up_left_behind_keeps_a_place_of_the_failing_ones(taken: Taken) -> None:
+    lookups = [asyncio.get_running_loop().create_future() for _ in range(16)]
+    for lookup in lookups:  # of endpoints of which nobody has recorded yet that they fail
+        taken.places.keep(endpoint(), lookup)
+    assert taken.take(endpoint(failing=True)) == 0
+    assert [taken.take(endpoint()) for _ in range(5)] == [4, 4, 4, 4, 0]
+    assert len(taken.places.tasks()) == 16  # those that end when they are cancelled
+    for lookup in lookups:
+        lookup.set_result(())
+    await asyncio.sleep(0)
+    assert taken.take(endpoint(failing=True)) == 1
+
+
+async def test_a_look_up_left_behind_is_its_endpoints(taken: Taken) -> None:
+    dead, lookup = endpoint("bodies/bank", failing=True), asyncio.get_running_loop().create_future()
+    taken.places.keep(dead, lookup)
+    assert taken.take(dead) == 0
+    assert [taken.take(endpoint("bodies/bank")) for _ in range(2)] == [3, 0]
+    lookup.set_result(())
+    await asyncio.sleep(0)
+    assert taken.take(dead) == 1
+
+
 async def test_a_place_is_free_again_when_its_try_ends(taken: Taken) -> None:
     sound = endpoint()
     taken.take(sound)
