@@ -6,6 +6,7 @@ from types import TracebackType
 
 from dabir.client import profile, receiving, sending
 from dabir.client.directory import Directory, pages
+from dabir.client.endpoints import webhook_secret
 from dabir.client.errors import UnavailableError
 from dabir.client.hub import Hub
 from dabir.client.journal import Journal, LetterEntry
@@ -150,6 +151,13 @@ class Client:
         Raises HeldError while a letter that this one changes was not taken in (opening.py), unless `although_held`.
         """
         return self._receiver.save(delivery, folder, progress, although_held=although_held)
+
+    def webhook_secret(self, url: str) -> str:
+        """Has our body told by webhooks to `url` of all that comes; gives the secret that signs them, `whsec_…`.
+
+        Asked for again, the endpoint stays the one that was made, and the secret is what it is by now.
+        """
+        return webhook_secret(self.hub, self.journal, url)
 
     # What is known and proved
 

@@ -10,6 +10,7 @@
     journal/watch.sqlite, watch.lock            how far our feed was read, and alarms: watch_journal.py
     journal/recalls/{uuid}.{which}/recall.json, recall.p7s        `which`: `all`, or of the deliveries named
     journal/readings/{uuid}.{n}.{who}/request_id                  until the hub answered
+    journal/endpoints/{which}/request_id                          `which`: of the webhooks' URL
     journal/downloads/{uuid}.{n}/{index}                          SHA-256 of a document that was downloaded, in hex
 
 An entry appears by one rename after all its files are on the disk: a kill leaves a whole entry or none. What is half
@@ -129,7 +130,10 @@ class Journal:
         self._letters = folder / "letters"
         self._receipts, self._recalls = folder / "receipts", folder / "recalls"
         self._readings, self._downloads = folder / "readings", folder / "downloads"
-        self._rooms = (self._letters, self._receipts, self._recalls, self._readings, self._downloads)
+        self._endpoints = folder / "endpoints"
+        self._rooms = (
+            self._letters, self._receipts, self._recalls, self._readings, self._downloads, self._endpoints
+        )  # fmt: skip
         for room in self._rooms:
             room.mkdir(parents=True, exist_ok=True, mode=0o700)
             _clear_half_made(room)
@@ -181,15 +185,19 @@ class Journal:
 
     def reading_id(self, delivery: str, position: str) -> str:
         """The id of a reading that is to be stated: the same again until `drop_reading`, also after a kill."""
-        folder = self._reading_folder(delivery, position)
-        if not folder.exists():
-            with _appearing(folder) as draft:
-                write_file(draft / "request_id", str(uuid.uuid4()).encode())
-        return (folder / "request_id").read_text(encoding="ascii")
+        return _request_id(self._reading_folder(delivery, position))
 
     def drop_reading(self, delivery: str, position: str) -> None:
         """The hub answered it: the next reading is another one."""
         _drop(self._reading_folder(delivery, position))
+
+    def endpoint_id(self, url: str) -> str:
+        """The id of our endpoint at the URL: the same again until `drop_endpoint`, also after a kill."""
+        return _request_id(self._endpoints / _short_digest(url))
+
+    def drop_endpoint(self, url: str) -> None:
+        """It was deleted: the next one is another."""
+        _drop(self._endpoints / _short_digest(url))
 
     def add_downloaded(self, delivery: str, index: int, sha256: bytes) -> None:
         """Keeps that a document, 1-based, was downloaded and had this digest."""
@@ -205,7 +213,7 @@ class Journal:
         return dict(sorted(digests.items()))
 
     def _reading_folder(self, delivery: str, position: str) -> Path:
-        return self._readings / f"{_file_name(delivery)}.{hashlib.sha256(position.encode()).hexdigest()[:32]}"
+        return self._readings / f"{_file_name(delivery)}.{_short_digest(position)}"
 
 
 @dataclass(frozen=True)
@@ -241,8 +249,20 @@ def _file_name(delivery: str) -> str:
 
 def _recall_name(letter: str, deliveries: Sequence[str]) -> str:
     """Up to 500 deliveries are named: more than a file's name holds."""
-    named = hashlib.sha256("\n".join(sorted(deliveries)).encode()).hexdigest()[:32] if deliveries else "all"
+    named = _short_digest("\n".join(sorted(deliveries))) if deliveries else "all"
     return f"{names.split_letter(letter)}.{named}"
+
+
+def _short_digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _request_id(folder: Path) -> str:
+    """A UUIDv4 that is drawn once, and stands in the folder before anyone uses it."""
+    if not folder.exists():
+        with _appearing(folder) as draft:
+            write_file(draft / "request_id", str(uuid.uuid4()).encode())
+    return (folder / "request_id").read_text(encoding="ascii")
 
 
 def _entry(folder: Path, kind: str) -> SealedEntry | None:
