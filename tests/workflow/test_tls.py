@@ -3,8 +3,6 @@
 The development server itself speaks plain text only.
 """
 
-import asyncio
-import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,20 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from services.runtime.config import StartRefused
 from tests.conftest import TemporalServer
 from tests.pki import TestAuthority, write_files
+from tests.tls_end import tls_end
 from workers.config import WorkerConfig
 from workers.connection import connect
-
-
-async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Passes on what comes until an end closes."""
-    try:
-        while block := await reader.read(65_536):
-            writer.write(block)
-            await writer.drain()
-    except OSError:
-        pass
-    finally:
-        writer.close()
 
 
 @pytest.fixture
@@ -39,21 +26,10 @@ async def tls_port(temporal_server: TemporalServer, tmp_path: Path) -> AsyncIter
     for name, authority in (("server", servers), ("client", clients), ("stranger", strangers)):
         (tmp_path / f"{name}-roots.pem").write_bytes(authority.root.public_bytes(Encoding.PEM))
         write_files(authority.issue(purpose="tls"), tmp_path, name)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(tmp_path / "client-roots.pem"))
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.set_alpn_protocols(["h2"])
-    context.load_cert_chain(tmp_path / "server.pem", tmp_path / "server.key.pem")
-    host, _, port = temporal_server.address.rpartition(":")
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection(host, int(port))
-        await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    try:
-        yield int(server.sockets[0].getsockname()[1])
-    finally:
-        server.close()
+    port = int(temporal_server.address.rpartition(":")[2])
+    roots = tmp_path / "client-roots.pem"
+    async with tls_end(port, tmp_path / "server.pem", tmp_path / "server.key.pem", "h2", roots) as tls:
+        yield tls
 
 
 @pytest.fixture

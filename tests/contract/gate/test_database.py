@@ -1,0 +1,63 @@
+"""PostgreSQL as production reaches it: over TLS, its certificate and its name verified."""
+
+import dataclasses
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from psycopg.conninfo import make_conninfo
+
+from services.runtime.config import ServiceConfig, StartRefused
+from services.runtime.database import open_pool
+from tests.conftest import Postgres
+from tests.contract.gate.hub import config_of
+from tests.contract.harness import Identities
+from tests.pki import TestAuthority, write_files
+from tests.tls_end import tls_end
+
+PRODUCTION = {"sslmode": "verify-full", "sslnegotiation": "direct"}
+
+
+@pytest.fixture
+async def port(postgres: Postgres, tmp_path: Path) -> AsyncIterator[int]:
+    """PostgreSQL behind a certificate for `localhost` that `roots.pem` vouches for."""
+    authority = TestAuthority()
+    (tmp_path / "roots.pem").write_bytes(authority.root.public_bytes(Encoding.PEM))
+    (tmp_path / "others.pem").write_bytes(TestAuthority("Others").root.public_bytes(Encoding.PEM))
+    key, certificate = write_files(authority.issue(purpose="tls"), tmp_path, "server")
+    async with tls_end(postgres.port, certificate, key, "postgresql") as tls:
+        yield tls
+
+
+def reached_by(identities: Identities, postgres: Postgres, folder: Path, **changed: str | int) -> ServiceConfig:
+    """documents in production, with this in its connection string."""
+    file = folder / "database-url"
+    file.write_text(make_conninfo(postgres.database_url("documents"), **PRODUCTION | changed), encoding="utf-8")
+    config = config_of(identities, crl_folder=identities.pki.crls, database_url_file=file)
+    return dataclasses.replace(config, environment="production")
+
+
+async def test_it_is_reached_over_verified_tls(
+    identities: Identities, postgres: Postgres, port: int, tmp_path: Path
+) -> None:
+    config = reached_by(
+        identities, postgres, tmp_path, host="localhost", port=port, sslrootcert=str(tmp_path / "roots.pem")
+    )
+    async with open_pool(config) as pool, pool.connection() as connection:
+        assert connection.info.port == port
+        assert connection.pgconn.ssl_in_use
+
+
+@pytest.mark.parametrize(
+    ("roots", "host", "says"),
+    [("others.pem", "localhost", "certificate verify failed"), ("roots.pem", "127.0.0.1", "does not match host name")],
+)
+async def test_whoever_stands_in_for_it_is_refused(
+    identities: Identities, postgres: Postgres, port: int, tmp_path: Path, roots: str, host: str, says: str
+) -> None:
+    config = reached_by(identities, postgres, tmp_path, host=host, port=port, sslrootcert=str(tmp_path / roots))
+    with pytest.raises(StartRefused, match=f"^The database does not let us in: .*{says}") as refused:
+        async with open_pool(config):
+            pass
+    assert postgres.passwords["documents"] not in str(refused.value)
