@@ -7,6 +7,7 @@ import ipaddress
 import socket
 import ssl
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -253,13 +254,11 @@ async def test_names_that_hang_hold_up_no_other(slow: SlowNames) -> None:
 
 async def test_a_look_up_that_goes_on_is_told_of(slow: SlowNames) -> None:
     async with outgoing("127.0.0.0/8", resolve=slow, connect_seconds=0.05) as client:
-        with pytest.raises(OutgoingFailed) as caught:
-            await client.post("http://slow.bank.example:9/", b"{}", {})
-        assert (caught.value.reason, len(slow.threads())) == ("TIMEOUT", 1)
-        assert caught.value.lookup is not None
-        assert not caught.value.lookup.done()
+        lookup = await given_up(client)
+        assert (lookup.done(), len(slow.threads())) == (False, 1)
         slow.answer.set()
-        assert await caught.value.lookup == ("127.0.0.1",)
+        assert await lookup == ("127.0.0.1",)
+    async with outgoing("127.0.0.0/8", resolve=slow) as client:
         with pytest.raises(OutgoingFailed) as caught:
             await client.post("http://slow.bank.example:9/", b"{}", {})
     assert (caught.value.reason, caught.value.lookup) == ("CONNECTION_FAILED", None)
@@ -277,20 +276,27 @@ async def test_nobody_waits_for_a_look_up_when_the_process_ends(slow: SlowNames)
 async def test_a_look_up_that_fails_when_it_was_given_up_says_nothing(slow: SlowNames) -> None:
     loop, said = asyncio.get_running_loop(), list[str]()
     slow.addresses = ()
-    async with outgoing(resolve=slow) as client:
-        post = asyncio.create_task(client.post("https://slow.bank.example/", b"{}", {}))
-        await slow.hangs()
-        post.cancel()
-        await asyncio.wait([post])
+    async with outgoing(resolve=slow, connect_seconds=0.05) as client:
+        lookup = await asyncio.create_task(given_up(client))
+        gone = weakref.ref(lookup)
         loop.set_exception_handler(lambda _loop, context: said.append(context["message"]))
         try:
             slow.answer.set()
-            await until(lambda: not slow.threads())
-            await asyncio.sleep(0)  # what the thread has left for the loop
-            gc.collect()
+            await asyncio.wait([lookup])
+            del lookup  # what failed and nobody asked says so when it is forgotten
+            await until(lambda: gc.collect() >= 0 and gone() is None)
         finally:
             loop.set_exception_handler(None)
     assert said == []
+
+
+async def given_up(client: Outgoing) -> asyncio.Future[Any]:
+    """The look-up of a name that hangs, when its try has timed out."""
+    with pytest.raises(OutgoingFailed) as caught:
+        await client.post("http://slow.bank.example:9/", b"{}", {})
+    assert caught.value.reason == "TIMEOUT"
+    assert caught.value.lookup is not None
+    return caught.value.lookup
 
 
 async def test_the_server_name_stays_the_urls_and_its_certificate_is_checked(identities: Identities) -> None:
