@@ -1,6 +1,6 @@
 """A hub around notifications, and the service running."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psycopg
@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import Postgres
 from tests.contract.harness import Identities
 from tests.contract.notifications.harness import Hub, Running, running
+from tests.contract.notifications.slow_names import SlowNames
 from tests.integration.ledger.writer import FACTS
 
 
@@ -39,3 +40,12 @@ def hub(database: Postgres, identities: Identities, tmp_path: Path) -> Hub:
 async def service(hub: Hub) -> AsyncIterator[Running]:
     async with running(hub) as started:
         yield started
+
+
+@pytest.fixture
+def slow() -> Iterator[SlowNames]:
+    names = SlowNames()
+    yield names
+    names.answer.set()
+    for thread in names.threads():
+        thread.join()

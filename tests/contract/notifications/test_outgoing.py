@@ -2,13 +2,8 @@
 
 import asyncio
 import contextlib
-import gc
 import ipaddress
-import socket
 import ssl
-import threading
-import weakref
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +12,7 @@ from aiohttp import web
 
 from services.runtime.config import StartRefused
 from services.runtime.outgoing import Outgoing, OutgoingFailed, is_public
-from tests.contract.harness import Identities, until
+from tests.contract.harness import Identities
 from tests.contract.notifications.receiver import receiving
 
 # What it is, how a URL says it, and what the name leads to (none: an address, or the machine's own look-up decides).
@@ -115,38 +110,6 @@ class Names:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
-class SlowNames:
-    """A look-up of a test's own: a name that begins with `slow` hangs until `answer` is set."""
-
-    def __init__(self) -> None:
-        self.addresses: tuple[str, ...] = ("127.0.0.1",)
-        self.answer, self._hanging = threading.Event(), 0
-
-    def __call__(self, host: str, _port: int) -> tuple[str, ...]:
-        if host.startswith("slow"):
-            self._hanging += 1
-            self.answer.wait()
-        if not self.addresses:
-            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-        return self.addresses
-
-    async def hangs(self, count: int = 1) -> None:
-        """So many names have been looked up in vain."""
-        await until(lambda: self._hanging == count)
-
-    def threads(self) -> list[threading.Thread]:
-        return [thread for thread in threading.enumerate() if thread.name == "resolve"]
-
-
-@pytest.fixture
-def slow() -> Iterator[SlowNames]:
-    names = SlowNames()
-    yield names
-    names.answer.set()
-    for thread in names.threads():
-        thread.join()
-
-
 async def failure(client: Outgoing, url: str) -> str:
     async with client:
         with pytest.raises(OutgoingFailed) as caught:
@@ -238,65 +201,6 @@ async def test_the_connection_goes_to_the_address_that_was_judged() -> None:
     assert receiver.hosts == [f"hooks.bank.example:{receiver.port}"]
     assert await failure(outgoing("127.0.0.1/32", resolve=names), url) == "ADDRESS_NOT_ALLOWED"
     assert len(names.asked) == 2
-
-
-async def test_names_that_hang_hold_up_no_other(slow: SlowNames) -> None:
-    """More of them than are sent at once, all given up: the threads that look them up still hang."""
-    async with receiving(verify=False) as receiver, outgoing("127.0.0.0/8", resolve=slow) as client:
-        for number in range(8):
-            post = asyncio.create_task(client.post(f"http://slow{number}.bank.example:9/", b"{}", {}))
-            await slow.hangs(number + 1)
-            post.cancel()
-            await asyncio.wait([post])
-        assert (await client.post(f"http://hooks.bank.example:{receiver.port}/hook", b"{}", {})).status == 200
-    assert receiver.hosts == [f"hooks.bank.example:{receiver.port}"]
-
-
-async def test_a_look_up_that_goes_on_is_told_of(slow: SlowNames) -> None:
-    async with outgoing("127.0.0.0/8", resolve=slow, connect_seconds=0.05) as client:
-        lookup = await given_up(client)
-        assert (lookup.done(), len(slow.threads())) == (False, 1)
-        slow.answer.set()
-        assert await lookup == ("127.0.0.1",)
-    async with outgoing("127.0.0.0/8", resolve=slow) as client:
-        with pytest.raises(OutgoingFailed) as caught:
-            await client.post("http://slow.bank.example:9/", b"{}", {})
-    assert (caught.value.reason, caught.value.lookup) == ("CONNECTION_FAILED", None)
-
-
-async def test_nobody_waits_for_a_look_up_when_the_process_ends(slow: SlowNames) -> None:
-    async with outgoing(resolve=slow) as client:
-        post = asyncio.create_task(client.post("https://slow.bank.example/", b"{}", {}))
-        await slow.hangs()
-        assert [thread.daemon for thread in slow.threads()] == [True]
-        post.cancel()
-        await asyncio.wait([post])
-
-
-async def test_a_look_up_that_fails_when_it_was_given_up_says_nothing(slow: SlowNames) -> None:
-    loop, said = asyncio.get_running_loop(), list[str]()
-    slow.addresses = ()
-    async with outgoing(resolve=slow, connect_seconds=0.05) as client:
-        lookup = await asyncio.create_task(given_up(client))
-        gone = weakref.ref(lookup)
-        loop.set_exception_handler(lambda _loop, context: said.append(context["message"]))
-        try:
-            slow.answer.set()
-            await asyncio.wait([lookup])
-            del lookup  # what failed and nobody asked says so when it is forgotten
-            await until(lambda: gc.collect() >= 0 and gone() is None)
-        finally:
-            loop.set_exception_handler(None)
-    assert said == []
-
-
-async def given_up(client: Outgoing) -> asyncio.Future[Any]:
-    """The look-up of a name that hangs, when its try has timed out."""
-    with pytest.raises(OutgoingFailed) as caught:
-        await client.post("http://slow.bank.example:9/", b"{}", {})
-    assert caught.value.reason == "TIMEOUT"
-    assert caught.value.lookup is not None
-    return caught.value.lookup
 
 
 async def test_the_server_name_stays_the_urls_and_its_certificate_is_checked(identities: Identities) -> None:

@@ -25,9 +25,7 @@ from services.runtime.seals import open_ledger
 from tests.contract.harness import until
 from tests.contract.notifications.harness import BANK, OTHER, Hub, running
 from tests.contract.notifications.receiver import receiving
-from tests.contract.notifications.test_outgoing import SlowNames, slow
-
-__all__ = ["slow"]
+from tests.contract.notifications.slow_names import SlowNames
 
 
 class Watched:
