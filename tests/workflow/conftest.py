@@ -14,7 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from dabir.workflow.v1.letter_pb2 import LetterWorkflowResult
 from tests.conftest import Postgres, TemporalServer
-from tests.workflow.eventually import eventually
+from tests.waiting import eventually
 from tests.workflow.small_hub import SmallHub, small_hub
 from workers.__main__ import DRAIN_MARGIN_SECONDS
 from workers.activities import Activities
@@ -103,7 +103,7 @@ class Line:
                     raise
                 return False  # not started yet
 
-        await eventually(shown, f"{letter} shows {attributes}")
+        await eventually(f"{letter} shows {attributes}", shown)
 
     @contextlib.asynccontextmanager
     async def working(self) -> AsyncIterator[None]:

@@ -13,8 +13,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from dabir.notifications.v1.notifications_pb2 import DownLink
 from dabir.workflow.v1.letter_pb2 import OperatorActionResult, RetryNow
 from dabir.workflow.v1.link_pb2 import LinkWorkflowResult, Pause, Resume
+from tests.waiting import eventually
 from tests.workflow.conftest import Line
-from tests.workflow.eventually import eventually
 from tests.workflow.small_intake import now, stamp
 from workers.links import workflow_id
 
@@ -51,7 +51,7 @@ class Incident:
                 return False  # not started yet
             return attributes.items() <= {pair.key.name: pair.value for pair in found}.items()
 
-        await eventually(shown, f"the link of {self.body} shows {attributes}")
+        await eventually(f"the link of {self.body} shows {attributes}", shown)
 
     async def details(self) -> str:
         metadata = await self.run.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)

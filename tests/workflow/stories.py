@@ -12,8 +12,8 @@ from temporalio.client import WorkflowHandle
 from dabir.intake.v1.internal_service_pb2 import DeliveryPlan
 from dabir.workflow.v1.letter_pb2 import OperatorActionResult, RetryNow
 from dabir.workflow.v1.link_pb2 import Pause, Resume
+from tests.waiting import eventually
 from tests.workflow.conftest import Line
-from tests.workflow.eventually import eventually
 from tests.workflow.incident import WHO, Incident
 from tests.workflow.small_intake import now, stamp
 
@@ -100,7 +100,7 @@ async def late(line: Line) -> Run:
     async def both_passed() -> bool:
         return line.hub.intake.delivery(delivery).times.late_answer
 
-    await eventually(both_passed, "both clocks are flagged as passed")
+    await eventually("both clocks are flagged as passed", both_passed)
     await line.hub.intake.accept(delivery)
     await line.shows(_letter(delivery), DabirStage="AWAITING_ANSWER", DabirAttention="LATE")
     await line.hub.intake.answer(delivery)

@@ -9,8 +9,8 @@ from dabir.common.v1 import manifest_pb2
 from dabir.formats.statement import Event
 from dabir.intake.v1 import letter_pb2 as states
 from dabir.intake.v1.internal_service_pb2 import DeliveryPlan
+from tests.waiting import eventually
 from tests.workflow.conftest import Line
-from tests.workflow.eventually import eventually
 from tests.workflow.test_recall import retry_now, told
 
 
@@ -90,6 +90,6 @@ async def test_a_closed_letters_run_survives_its_worker_while_it_tells(line: Lin
             async def ended() -> bool:
                 return (await line.run_of(plan.letter).describe()).status == WorkflowExecutionStatus.COMPLETED
 
-            await eventually(ended, "the run ends")
+            await eventually("the run ends", ended)
     await told(line, copy, ("delivery.available", "bodies/bank-2"))
     assert line.hub.intake.delivery(copy).state == states.DELIVERY_STATE_AVAILABLE

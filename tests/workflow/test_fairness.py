@@ -3,8 +3,8 @@
 from temporalio.service import RPCError, RPCStatusCode
 
 from dabir.formats.statement import Event
+from tests.waiting import eventually
 from tests.workflow.conftest import Line
-from tests.workflow.eventually import eventually
 
 FLOOD, FEW = 60, 10
 BEFORE = 30
@@ -38,10 +38,10 @@ async def test_a_flood_by_one_body_holds_up_no_other(line: Line) -> None:
         return len(available()) == FLOOD + FEW
 
     async with line.following():
-        await eventually(all_queued, "a run of every letter waits for a worker")
+        await eventually("a run of every letter waits for a worker", all_queued)
         assert available() == []
         async with line.working():
-            await eventually(all_available, "every letter is in its mailbox")
+            await eventually("every letter is in its mailbox", all_available)
     places = [place for place, letter in enumerate(available()) if letter in few]
     before_the_last_of_few = places[-1] + 1 - FEW
     print(f"{before_the_last_of_few} of the flood came before the last of the few")

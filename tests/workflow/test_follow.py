@@ -13,8 +13,8 @@ from temporalio.client import WorkflowExecutionStatus
 from dabir.evidence.v1.evidence_pb2 import FollowedStatement, RefusedStatement
 from dabir.intake.v1 import letter_pb2 as states
 from tests.conftest import Postgres
+from tests.waiting import eventually
 from tests.workflow.conftest import Line
-from tests.workflow.eventually import eventually
 from workers.follow import Follower, Outcome, Told, progress
 
 
@@ -60,7 +60,7 @@ async def test_a_batch_that_takes_longer_than_its_lease_still_gets_on(line: Line
             await follower.follow_once()
         return rows(fresh_postgres, b"SELECT position FROM evidence.cursor") == [(15,)]
 
-    await eventually(all_told, "the cursor passes every statement")
+    await eventually("the cursor passes every statement", all_told)
 
 
 async def test_a_refusal_is_recorded_and_passed(line: Line, fresh_postgres: Postgres) -> None:
@@ -82,7 +82,7 @@ async def test_an_outage_is_waited_for_and_nothing_is_passed(line: Line, fresh_p
         async def tried() -> bool:
             return line.hub.faults.calls["GetLetterPlan"] >= 3
 
-        await eventually(tried, "the followers try again")
+        await eventually("the followers try again", tried)
         assert rows(fresh_postgres, b"SELECT position FROM evidence.cursor") == [(0,)]
         line.hub.mend()
         await line.shows(plan.letter, DabirStage="AWAITING_ACCEPTANCE")
@@ -99,7 +99,7 @@ async def test_one_letter_that_waits_holds_its_place_and_its_order(line: Line) -
             await follower.follow_once()
             return line.hub.notifications.types_told(second.deliveries[0].delivery) != []
 
-        await eventually(told_second, "the second letter goes on")
+        await eventually("the second letter goes on", told_second)
         assert line.hub.notifications.types_told(first.deliveries[0].delivery) == []
         line.hub.intake.out_for.clear()
 
@@ -107,7 +107,7 @@ async def test_one_letter_that_waits_holds_its_place_and_its_order(line: Line) -
             await follower.follow_once()
             return line.hub.notifications.types_told(first.deliveries[0].delivery) != []
 
-        await eventually(told_first, "the first letter goes on")
+        await eventually("the first letter goes on", told_first)
 
 
 async def test_a_defect_at_one_letter_does_not_hold_up_the_rest_for_ever(line: Line, fresh_postgres: Postgres) -> None:
@@ -120,7 +120,7 @@ async def test_a_defect_at_one_letter_does_not_hold_up_the_rest_for_ever(line: L
         async def refused() -> bool:
             return rows(fresh_postgres, b"SELECT reason FROM evidence.refusal") == [("INTERNAL",)]
 
-        await eventually(refused, "the statement is refused after some tries")
+        await eventually("the statement is refused after some tries", refused)
 
 
 async def test_a_completed_letter_is_never_repeated_and_counts_as_told(line: Line, fresh_postgres: Postgres) -> None:

@@ -10,8 +10,8 @@ from temporalio.client import (
 from dabir.notifications.v1.notifications_pb2 import DownLink
 from dabir.workflow.v1.letter_pb2 import OperatorActionResult, RetryNow
 from dabir.workflow.v1.link_pb2 import Pause, Resume
+from tests.waiting import eventually
 from tests.workflow.conftest import Line
-from tests.workflow.eventually import eventually
 from tests.workflow.incident import WHO, Incident
 from tests.workflow.small_intake import now, stamp
 from workers import link
@@ -52,7 +52,7 @@ async def test_how_it_stands_is_said_only_when_it_is_news(line: Line, incident: 
         async def nothing_started() -> bool:
             return await line.links.reconcile() == 0
 
-        await eventually(nothing_started, "Temporal's list of runs, which lags behind them, has it")
+        await eventually("Temporal's list of runs, which lags behind them, has it", nothing_started)
         before = len((await incident.run.fetch_history()).events)
         for _ in range(5):
             assert await line.links.reconcile() == 0
@@ -126,14 +126,14 @@ async def test_a_terminated_run_starts_again_and_the_next_incident_is_another(li
         async def started() -> bool:
             return await line.links.reconcile() == 1
 
-        await eventually(started, "the link has a run again")
+        await eventually("the link has a run again", started)
         await incident.shows(DabirStage="LINK_PAUSED")
         await incident.run.cancel()
 
         async def noted() -> bool:
             return "A cancellation was asked for" in await incident.details()
 
-        await eventually(noted, "a cancellation is noted and ignored")
+        await eventually("a cancellation is noted and ignored", noted)
         incident.up()
         await incident.shows(DabirStage="LINK_UP")
         await incident.run.result()

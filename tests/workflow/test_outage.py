@@ -9,8 +9,8 @@ from temporalio.exceptions import ApplicationError
 from dabir.intake.v1 import letter_pb2 as states
 from dabir.intake.v1.internal_service_pb2 import DeliveryPlan
 from dabir.workflow.v1.letter_pb2 import OperatorActionResult, ResendNotification, RetryNow
+from tests.waiting import eventually
 from tests.workflow.conftest import Line
-from tests.workflow.eventually import eventually
 from tests.workflow.small_intake import now, stamp
 
 WHO = {"operator": "operators/night-shift", "reason": "the bank called"}
@@ -57,7 +57,7 @@ async def test_retry_now_ends_the_back_off_and_is_stated(line: Line) -> None:
             return bool(activities) and activities[0].attempt >= 5  # 8 s and more until the next
 
         await line.shows(plan.letter, DabirAttention="RETRYING")
-        await eventually(backs_off, "the back-off has grown")
+        await eventually("the back-off has grown", backs_off)
         line.hub.mend()
         began = now()
         outcome = await retry(line, plan.letter)
@@ -85,7 +85,7 @@ async def test_a_refusal_parks_until_it_is_put_right(line: Line) -> None:
         async def refused_again() -> bool:
             return line.hub.faults.calls["SetRetention"] == 2
 
-        await eventually(refused_again, "tried once more, and refused")
+        await eventually("tried once more, and refused", refused_again)
         line.hub.mend()
         await line.shows(plan.letter, DabirAttention="NEEDS_ATTENTION")
         await retry(line, plan.letter)
@@ -124,7 +124,7 @@ async def test_clocks_run_on_while_notifications_are_out(line: Line) -> None:
         async def flagged() -> bool:
             return plan.deliveries[0].times.late_acceptance
 
-        await eventually(flagged, "lateness is flagged")
+        await eventually("lateness is flagged", flagged)
         assert await line.attribute(plan.letter, "DabirAttention") == "RETRYING"
         await line.hub.intake.accept(plan.deliveries[0].delivery)
         await line.run_of(plan.letter).result()
@@ -149,14 +149,14 @@ async def test_a_fact_that_comes_while_its_delivery_is_looked_up_is_not_lost(lin
         async def was_read() -> bool:
             return intake.plans_read > read
 
-        await eventually(was_read, "the look-up has read that it was accepted")
+        await eventually("the look-up has read that it was accepted", was_read)
         await intake.answer(delivery)
 
         async def signalled() -> bool:
             history = await line.run_of(plan.letter).fetch_history()
             return sum(event.HasField("workflow_execution_signaled_event_attributes") for event in history.events) == 2
 
-        await eventually(signalled, "the answer is told meanwhile")
+        await eventually("the answer is told meanwhile", signalled)
         intake.may_answer.set()
         await line.run_of(plan.letter).result()
 
@@ -175,7 +175,7 @@ async def test_one_refused_delivery_holds_up_no_other(line: Line) -> None:
                 states.DELIVERY_STATE_AVAILABLE,
             ]
 
-        await eventually(others_available, "the two others are in their mailboxes")
+        await eventually("the two others are in their mailboxes", others_available)
         line.hub.intake.no_mailbox.clear()
         await retry(line, plan.letter, delivery=plan.deliveries[1].delivery)
         await line.shows(plan.letter, DabirAttention="NONE", DabirStage="AWAITING_ACCEPTANCE")

@@ -13,8 +13,8 @@ from dabir.formats.statement import Event
 from dabir.intake.v1 import letter_pb2 as states
 from dabir.intake.v1.internal_service_pb2 import DeliveryPlan, LetterPlan
 from dabir.workflow.v1.letter_pb2 import OperatorActionResult, ResendNotification, RetryNow
+from tests.waiting import eventually
 from tests.workflow.conftest import Line
-from tests.workflow.eventually import eventually
 from tests.workflow.small_intake import now, stamp
 
 SENDER, RECIPIENT = "bodies/interior", "bodies/bank-1"
@@ -38,7 +38,7 @@ async def told(line: Line, delivery: str, *wanted: tuple[str, str]) -> None:
     async def all_told() -> bool:
         return sorted(line.hub.notifications.types_told(delivery)) == sorted(wanted)
 
-    await eventually(all_told, f"{wanted} are told, not {line.hub.notifications.types_told(delivery)}")
+    await eventually(f"{wanted} are told, not {line.hub.notifications.types_told(delivery)}", all_told)
 
 
 async def test_what_was_not_accepted_is_withdrawn_and_the_letter_closes(line: Line) -> None:
@@ -128,7 +128,7 @@ async def test_recalled_before_it_came_it_takes_no_number_and_nobody_is_told(lin
         await line.shows(plan.letter, DabirAttention="NEEDS_ATTENTION")
         first, second = (delivery.delivery for delivery in plan.deliveries)
         await line.hub.intake.recall(first)
-        await eventually(withdrawn(line, first), "it is withdrawn while the letter waits for an operator")
+        await eventually("it is withdrawn while the letter waits for an operator", withdrawn(line, first))
         line.hub.mend()
         await retry_now(line, plan.letter)
         await line.shows(plan.letter, DabirStage="AWAITING_ACCEPTANCE")
@@ -164,7 +164,7 @@ async def test_a_recalled_copy_keeps_a_letter_open_until_it_is_withdrawn(line: L
         await line.shows(plan.letter, DabirAttention="NEEDS_ATTENTION")
         assert "withdraw 1 was refused: REFUSAL_ORDERED" in await line.details(plan.letter)
         await line.hub.intake.accept(first)
-        await eventually(known_accepted(line, plan.letter, first), "its acceptance is known")
+        await eventually("its acceptance is known", known_accepted(line, plan.letter, first))
         assert line.hub.intake.plans[plan.letter].state == states.LETTER_STATE_OPEN
         line.hub.mend()
         await retry_now(line, plan.letter)
@@ -203,7 +203,7 @@ async def deleted(line: Line, letter: str) -> None:
             return error.status == RPCStatusCode.NOT_FOUND
         return False
 
-    await eventually(gone, "Temporal has no run any more")
+    await eventually("Temporal has no run any more", gone)
 
 
 @pytest.mark.parametrize("end", [terminated, deleted])
@@ -215,7 +215,7 @@ async def test_a_recall_nobody_applied_is_applied_by_the_next_run(
         async with line.working():
             plan, (first, second) = await registered(line, 2, delivery=needs_answer)
             await line.hub.intake.accept(second)
-            await eventually(known_accepted(line, plan.letter, second), "its acceptance is known")
+            await eventually("its acceptance is known", known_accepted(line, plan.letter, second))
     await line.hub.intake.recall(first, second)
     await end(line, plan.letter)
     async with line.working():
@@ -223,7 +223,7 @@ async def test_a_recall_nobody_applied_is_applied_by_the_next_run(
         async def started() -> bool:
             return await line.reconciler.reconcile() == 1
 
-        await eventually(started, "the letter has a run again")
+        await eventually("the letter has a run again", started)
         await line.shows(plan.letter, DabirStage="RECALL_ASKED")
         await told(line, first, ("delivery.available", RECIPIENT), ("delivery.withdrawn", RECIPIENT))
         await told(line, second, ("delivery.available", "bodies/bank-2"), ("delivery.recall_asked", "bodies/bank-2"))
@@ -237,10 +237,10 @@ async def test_withdrawn_but_nobody_told_the_next_run_tells(line: Line) -> None:
         async with line.working():
             plan, (first, second, third) = await registered(line, 3, delivery=needs_answer)
             await line.hub.intake.accept(second)
-            await eventually(known_accepted(line, plan.letter, second), "its acceptance is known")
+            await eventually("its acceptance is known", known_accepted(line, plan.letter, second))
             line.hub.out("Notify")
             await line.hub.intake.recall(first, second)
-            await eventually(withdrawn(line, first), "it is withdrawn")
+            await eventually("it is withdrawn", withdrawn(line, first))
             await line.hub.intake.answer_recall(second, granted=False)
             await line.shows(plan.letter, DabirAttention="RETRYING")
     await line.run_of(plan.letter).terminate("a test")
@@ -250,7 +250,7 @@ async def test_withdrawn_but_nobody_told_the_next_run_tells(line: Line) -> None:
         async def started() -> bool:
             return await line.reconciler.reconcile() == 1
 
-        await eventually(started, "the letter has a run again")
+        await eventually("the letter has a run again", started)
         await told(line, first, ("delivery.available", RECIPIENT), ("delivery.withdrawn", RECIPIENT))
         await told(line, second, ("delivery.available", "bodies/bank-2"), ("delivery.recall_answered", SENDER))
         await told(line, third, ("delivery.available", "bodies/bank-3"))

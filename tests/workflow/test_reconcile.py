@@ -8,8 +8,8 @@ from temporalio.service import RPCError
 
 from dabir.intake.v1 import letter_pb2 as states
 from dabir.intake.v1.internal_service_pb2 import DeliveryPlan
+from tests.waiting import eventually
 from tests.workflow.conftest import Line
-from tests.workflow.eventually import eventually
 from tests.workflow.small_intake import now, stamp
 from workers.start import start
 
@@ -27,9 +27,9 @@ async def test_a_terminated_run_starts_again_and_repeats_nothing(line: Line) -> 
             await line.shows(plan.letter, DabirStage="AWAITING_ACCEPTANCE")
         await line.hub.intake.accept(plan.deliveries[0].delivery, return_window=timedelta(hours=1))
         await line.run_of(plan.letter).terminate("a test")
-        await eventually(lambda: reconciled(line, 1), LAGS)
+        await eventually(LAGS, lambda: reconciled(line, 1))
         await line.shows(plan.letter, DabirStage="AWAITING_ACCEPTANCE")
-        await eventually(lambda: reconciled(line, 0), LAGS)
+        await eventually(LAGS, lambda: reconciled(line, 0))
         assert plan.deliveries[1].delivery in await line.details(plan.letter)
     assert len(line.hub.notifications.told) == 2
     assert line.hub.faults.calls["ConsignDeliveries"] == 1
@@ -53,10 +53,10 @@ async def test_a_run_that_ended_before_it_told_of_a_passed_due_leaves_that_to_th
                 described = await line.run_of(plan.letter).describe()
                 return len(described.raw_description.pending_activities) == 3
 
-            await eventually(nobody_told, "three notices wait for notifications")
+            await eventually("three notices wait for notifications", nobody_told)
         await line.run_of(plan.letter).terminate("a test")
         line.hub.mend()
-        await eventually(lambda: reconciled(line, 1), LAGS)
+        await eventually(LAGS, lambda: reconciled(line, 1))
         wanted = {
             ("delivery.available", "bodies/bank-1"),
             ("delivery.late", "bodies/bank-1"),
@@ -66,7 +66,7 @@ async def test_a_run_that_ended_before_it_told_of_a_passed_due_leaves_that_to_th
         async def told() -> bool:
             return wanted == set(line.hub.notifications.types_told(plan.deliveries[0].delivery))
 
-        await eventually(told, "recipient and sender are told that it is late")
+        await eventually("recipient and sender are told that it is late", told)
     assert line.hub.faults.calls["FlagLate"] == 1
 
 
@@ -113,7 +113,7 @@ async def test_cancelling_is_noted_and_ignored(line: Line) -> None:
         async def noted() -> bool:
             return "A cancellation was asked for" in await line.details(plan.letter)
 
-        await eventually(noted, "the cancellation is shown")
+        await eventually("the cancellation is shown", noted)
         assert (await line.run_of(plan.letter).describe()).status == WorkflowExecutionStatus.RUNNING
         await line.hub.intake.accept(plan.deliveries[0].delivery)
         assert (await line.run_of(plan.letter).result()).outcome == "CLOSED"

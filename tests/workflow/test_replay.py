@@ -20,8 +20,8 @@ from temporalio.worker import Replayer
 from dabir.common.v1 import manifest_pb2
 from dabir.intake.v1.internal_service_pb2 import DeliveryPlan
 from dabir.workflow.v1.letter_pb2 import OperatorActionResult, ResendNotification, RetryNow
+from tests.waiting import eventually
 from tests.workflow.conftest import Line
-from tests.workflow.eventually import eventually
 from tests.workflow.small_intake import now, stamp
 from tests.workflow.stories import STORIES
 from workers.converter import DATA_CONVERTER
@@ -109,7 +109,7 @@ async def test_an_eventful_letter_replays_as_it_was_played(line: Line) -> None:
         async def closed() -> bool:
             return bool(await line.attribute(plan.letter, "DabirStage") == "CLOSED")
 
-        await eventually(closed, "the letter closes")
+        await eventually("the letter closes", closed)
         history = await run.fetch_history()
     await replay(history)
     save("letter", history)

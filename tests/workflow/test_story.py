@@ -8,8 +8,8 @@ from dabir.common.v1 import manifest_pb2
 from dabir.formats.statement import Event
 from dabir.intake.v1 import letter_pb2 as states
 from dabir.intake.v1.internal_service_pb2 import DeliveryPlan
+from tests.waiting import eventually
 from tests.workflow.conftest import Line
-from tests.workflow.eventually import eventually
 from tests.workflow.small_intake import now, stamp
 
 
@@ -73,7 +73,7 @@ async def test_a_passed_due_is_flagged_and_never_an_end(line: Line) -> None:
             late = {("delivery.late", "bodies/bank-1"), ("delivery.late", "bodies/interior")}
             return late <= set(told.types_told(delivery))
 
-        await eventually(both_told, "recipient and sender are told that it is late")
+        await eventually("recipient and sender are told that it is late", both_told)
         await line.hub.intake.accept(delivery)
         await line.run_of(plan.letter).result()
     assert await line.attribute(plan.letter, "DabirAttention") == "NONE"
@@ -107,7 +107,7 @@ async def test_recipients_are_reminded_unless_they_acted(line: Line) -> None:
         async def was_reminded() -> bool:
             return ("delivery.reminder", "bodies/bank-1") in line.hub.notifications.types_told(waits)
 
-        await eventually(was_reminded, "who has not accepted is reminded")
+        await eventually("who has not accepted is reminded", was_reminded)
         assert [kind for kind, _ in line.hub.notifications.types_told(acted)] == ["delivery.available"]
         assert [kind for kind, _ in line.hub.notifications.types_told(waits)].count("delivery.reminder") == 1
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -458,13 +458,6 @@ async def refusal(call: Any) -> tuple[str, str]:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     return caught.value.code().name, reason_of(caught.value)
-
-
-async def eventually(holds: Callable[[], Awaitable[bool]], timeout_seconds: float = 30) -> None:
-    """Returns when it holds; fails when it does not within the time."""
-    async with asyncio.timeout(timeout_seconds):
-        while not await holds():  # noqa: ASYNC110 - what is waited for is in another process
-            await asyncio.sleep(0.02)
 
 
 def several_segments(count: int, more: int = 1000) -> bytes:

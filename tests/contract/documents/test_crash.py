@@ -18,7 +18,6 @@ from tests.contract.documents.harness import (
     Documents,
     Member,
     People,
-    eventually,
     new_document,
     refusal,
     run_documents,
@@ -28,6 +27,7 @@ from tests.contract.documents.harness import (
 from tests.contract.documents.test_claims import ahead, claim, retain, wanted
 from tests.contract.documents.test_download import stated
 from tests.unit.documents import files
+from tests.waiting import eventually
 
 PDF = files.pdf()
 READY, INSPECTING = pb.DOCUMENT_STATE_READY, pb.DOCUMENT_STATE_INSPECTING
@@ -47,7 +47,7 @@ async def test_killed_between_the_put_and_its_row_the_segment_is_stored_again(mo
     async with mortal.member("interior") as sender:
         with mortal.held("segment", f"NEW.document = '{name}' AND NEW.number = 2") as held:
             upload = asyncio.ensure_future(refusal(sender.upload(data, name=name)))
-            await eventually(held.reached)
+            await eventually("it is held", held.reached)
             assert len(mortal.objects(name)) == 2
             mortal.kill()
             assert (await upload)[0] == "UNAVAILABLE"
@@ -71,7 +71,7 @@ async def test_killed_in_the_inspection_its_successor_takes_it_up_at_the_start(m
         async def ready() -> bool:
             return (await sender.get(name)).state == READY
 
-        await eventually(ready)
+        await eventually("its successor has inspected it", ready)
 
 
 async def test_killed_in_the_inspection_another_replica_takes_it_up_at_the_next_call(
@@ -88,7 +88,7 @@ async def killed_in_the_inspection(mortal: Documents) -> str:
     async with mortal.member("interior") as sender:
         with mortal.held("document", f"NEW.name = '{name}' AND NEW.state = 'READY'") as held:
             upload = asyncio.ensure_future(refusal(sender.upload(PDF, name=name)))
-            await eventually(held.reached)
+            await eventually("it is held", held.reached)
             mortal.kill()
             await upload
     return name
@@ -102,7 +102,7 @@ async def test_killed_before_the_handover_is_committed_it_is_stated_once(mortal:
     async with mortal.member("bank") as recipient:
         with mortal.held("handover", f"NEW.delivery = '{delivery}'") as held:
             confirm = asyncio.ensure_future(refusal(recipient.confirm(name, acceptance, sha256(PDF))))
-            await eventually(held.reached)
+            await eventually("it is held", held.reached)
             mortal.kill()
             await confirm
     assert stated(mortal, delivery) == 0
@@ -122,7 +122,7 @@ async def test_killed_between_the_lock_and_its_row_retention_is_read_back(mortal
     async with mortal.service("worker") as worker:
         with mortal.held("document", f"NEW.name = '{name}' AND NEW.retain_until IS NOT NULL") as held:
             setting = asyncio.ensure_future(refusal(retain(worker, letter, name, until)))
-            await eventually(held.reached)
+            await eventually("it is held", held.reached)
             mortal.kill()
             await setting
     await mortal.start()
@@ -154,7 +154,7 @@ async def test_the_inspecting_processes_end_with_the_server(mortal: Documents) -
     async def ended() -> bool:
         return not any(alive(pid) for pid in left)
 
-    await eventually(ended)
+    await eventually("the inspecting processes end", ended)
 
 
 def alive(pid: int) -> bool:

@@ -5,7 +5,6 @@ import io
 from tests.contract.documents.harness import (
     Documents,
     Member,
-    eventually,
     new_document,
     new_letter,
     refusal,
@@ -13,6 +12,7 @@ from tests.contract.documents.harness import (
     sha256,
 )
 from tests.unit.documents import files
+from tests.waiting import eventually
 
 PDF = files.pdf()
 DAMAGED = PDF[:-40]
@@ -46,7 +46,7 @@ async def test_a_claim_whose_letter_never_came_is_released_and_another_stands(
     async def settled() -> bool:
         return letter_of(documents, orphan) == [] and letter_of(documents, kept) == [(registered, True)]
 
-    await eventually(settled)
+    await eventually("one claim is released, the other kept", settled)
     assert letter_of(documents, young) == [(never, False)]
     # Released, it may be claimed again; its own period begins anew.
     assert (await sender.get(orphan)).name == orphan
@@ -66,7 +66,7 @@ async def test_what_nobody_claims_is_swept_with_its_objects(documents: Documents
         rows = documents.sql("SELECT FROM documents.document WHERE name = ANY (%s)", swept)
         return rows == [] and not any(documents.objects(name) for name in swept)
 
-    await eventually(gone)
+    await eventually("it is swept", gone)
     for name in swept:
         assert await refusal(sender.get(name)) == ("NOT_FOUND", "DOCUMENT_NOT_FOUND")
     for name in kept:
@@ -90,7 +90,7 @@ async def test_an_attempt_that_was_never_acknowledged_is_swept(documents: Docume
         rows = documents.sql("SELECT FROM documents.segment WHERE attempt = %s", attempt)
         return rows == [] and len(documents.objects(name)) == 1
 
-    await eventually(gone)
+    await eventually("it is swept", gone)
     assert await sender.download(name) == PDF
 
 

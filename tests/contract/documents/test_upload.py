@@ -22,7 +22,6 @@ from tests.contract.documents.harness import (
     Documents,
     Member,
     People,
-    eventually,
     new_document,
     refusal,
     run_documents,
@@ -31,6 +30,7 @@ from tests.contract.documents.harness import (
     upload_parts,
 )
 from tests.unit.documents import files
+from tests.waiting import eventually
 
 PDF = files.pdf(3)
 READY, REJECTED = pb.DOCUMENT_STATE_READY, pb.DOCUMENT_STATE_REJECTED
@@ -93,7 +93,7 @@ async def test_a_client_that_vanishes_in_the_stream_goes_on(sender: Member) -> N
         await forever.wait()
 
     call = sender.stub.UploadDocument(send(), timeout=DEADLINE_SECONDS)
-    await eventually(lambda: committed(sender, name, SEGMENT_BYTES))
+    await eventually("a segment is kept", lambda: committed(sender, name, SEGMENT_BYTES))
     call.cancel()
     assert (await sender.upload(data, name=name, start=SEGMENT_BYTES)).state == READY
     assert await sender.download(name) == data
@@ -298,7 +298,7 @@ async def test_transfers_beyond_their_places_are_told_to_come_again(
     async with run_documents(tmp_path, people, directory, postgres, s3_server, transfers_max=1) as running:
         async with running.member("interior") as member:
             call = member.stub.UploadDocument(begin(), timeout=DEADLINE_SECONDS)
-            await eventually(lambda: committed(member, name, 0))
+            await eventually("the upload has begun", lambda: committed(member, name, 0))
             assert await refusal(member.upload(PDF)) == ("RESOURCE_EXHAUSTED", "TRANSFERS_BUSY")
             call.cancel()
 
@@ -308,4 +308,4 @@ async def test_transfers_beyond_their_places_are_told_to_come_again(
                 except grpc.aio.AioRpcError:  # the place is given back a moment after the call
                     return False
 
-            await eventually(free)
+            await eventually("the place is free again", free)

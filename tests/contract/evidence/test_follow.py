@@ -1,7 +1,6 @@
 """EvidenceInternalService and the sequencer through the real stubs."""
 
 import asyncio
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from infra.local.pki import DevelopmentPki
 from services.evidence import sequencer
 from tests.conftest import Postgres
 from tests.contract.evidence.harness import DEADLINE_SECONDS, Evidence, Follower, config_of, refusal
+from tests.waiting import eventually
 
 
 async def test_a_follower_reads_on_from_its_cursor(evidence: Evidence) -> None:
@@ -140,6 +140,10 @@ async def test_the_figures_say_how_far_followers_are(evidence: Evidence) -> None
     }
 
 
+def numbered(evidence: Evidence, last: int) -> bool:
+    return evidence.rows(b"SELECT position FROM ledger.numbering") == [(last,)]
+
+
 async def test_the_sequencer_outlives_its_connections(
     evidence: Evidence, fresh_postgres: Postgres, tmp_path: Path
 ) -> None:
@@ -148,9 +152,6 @@ async def test_the_sequencer_outlives_its_connections(
         running = tasks.create_task(sequencer.run(evidence.pool, config, evidence.figures))
         for letters in (1, 2):
             await evidence.letter(numbered=False)
-            deadline = time.monotonic() + DEADLINE_SECONDS
-            while evidence.rows(b"SELECT position FROM ledger.numbering") != [(3 * letters,)]:
-                assert time.monotonic() < deadline, "nothing is numbered"
-                await asyncio.sleep(0.02)
+            await eventually("all is numbered", partial(numbered, evidence, 3 * letters))
             evidence.rows(b"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'evidence'")
         running.cancel()

@@ -4,16 +4,15 @@ A deferred trigger waits within COMMIT: when it may go on, the COMMIT goes throu
 An immediate one waits within the last statement before COMMIT: a dead client's transaction is then rolled back.
 """
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 import psycopg
 
+from tests.waiting import eventually
+
 _LOCK = 0x0DAB18
-_WAIT_SECONDS = 30.0
 Where = Literal["before_commit", "in_commit"]
 What = Literal["letter", "receipt", "mailbox", "end", "recall", "reading"]
 HOLDS = f"""
@@ -71,11 +70,11 @@ class Held:
             self._connection.execute("DELETE FROM public.test_hold")
             waiting = self._waiting()
             self._connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
-            await until(lambda: not self._in_transaction(waiting))
+            await eventually("those that waited go on", lambda: not self._in_transaction(waiting))
 
     async def reached(self, count: int = 1) -> None:
         """Return when so many transactions wait."""
-        await until(lambda: len(self._waiting()) >= count)
+        await eventually(f"{count} wait", lambda: len(self._waiting()) >= count)
 
     def _waiting(self) -> list[int]:
         rows = self._connection.execute(
@@ -88,11 +87,3 @@ class Held:
             "SELECT FROM pg_stat_activity WHERE pid = ANY (%s) AND xact_start IS NOT NULL", (pids,)
         )
         return bool(rows.fetchall())
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Return when the condition holds; fail when it does not within half a minute."""
-    deadline = time.monotonic() + _WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "what was waited for did not come"
-        await asyncio.sleep(0.01)

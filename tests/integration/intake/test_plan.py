@@ -11,7 +11,7 @@ from dabir.intake.v1 import letter_pb2 as letters
 from tests.contract.intake.line import CALL_SECONDS, Line
 from tests.contract.intake.member import Member, to
 from tests.contract.intake.people import Worker, consign
-from tests.integration.intake.held import until
+from tests.waiting import eventually
 
 _LOCK = 0x0DAB19
 _HEAD = "SELECT c.year, c.count, c.head FROM ledger.chain c WHERE c.name = p_chain AND c.count > 0"
@@ -47,7 +47,7 @@ async def test_a_plan_holds_the_fact_of_its_sequence(
     ledger_head_waits.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
     request = internal_pb.GetLetterPlanRequest(letter=draft.name, deliveries=[draft.delivery()])
     reading = asyncio.ensure_future(worker.GetLetterPlan(request, timeout=CALL_SECONDS))
-    await until(lambda: line.sql(_WAITING) == [(1,)])
+    await eventually("the reader waits", lambda: line.sql(_WAITING) == [(1,)])
     await bank.accept(draft.delivery())
     ledger_head_waits.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
     (plan,) = (await reading).plan.deliveries
@@ -62,7 +62,7 @@ async def test_a_plan_holds_the_recall_and_the_end_of_its_letter(
     reading = asyncio.ensure_future(
         worker.GetLetterPlan(internal_pb.GetLetterPlanRequest(letter=draft.name), timeout=CALL_SECONDS)
     )
-    await until(lambda: line.sql(_WAITING) == [(1,)])
+    await eventually("the reader waits", lambda: line.sql(_WAITING) == [(1,)])
     await interior.recall(draft)
     line.sql("UPDATE intake.letter SET state = 'CLOSED', closed_at = now() WHERE name = %s", draft.name)
     ledger_head_waits.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))

@@ -14,7 +14,8 @@ from dabir.intake.v1 import recipient_service_pb2 as recipient_pb
 from tests.contract.intake.line import CALL_SECONDS, COPIES, Line
 from tests.contract.intake.member import Draft, Member, Refusal, refusal, reply_to, to
 from tests.contract.intake.people import People, Worker, consign
-from tests.integration.intake.held import Held, until
+from tests.integration.intake.held import Held
+from tests.waiting import eventually
 
 ROUNDS = 8
 
@@ -146,7 +147,7 @@ async def test_what_is_being_decided_at_the_end_is_not_unclaimed(
             refusing = asyncio.ensure_future(refuse(banks[0], request))
             await held.reached()
             closing = asyncio.ensure_future(closed(workers[1], close))
-            await until(lambda: closing.done() or line.sql(WAITING) == [(2,)])
+            await eventually("the close waits or is done", lambda: closing.done() or line.sql(WAITING) == [(2,)])
         await refusing
         assert (await closing).state == letters.LETTER_STATE_CLOSED
     *_, (_, payload) = line.statements(draft.name)
@@ -177,7 +178,7 @@ async def test_deliveries_are_locked_by_name(
             lock = "SELECT FROM intake.delivery WHERE name = %s FOR UPDATE NOWAIT"
             connection.execute(lock, (first,))
             submitting = asyncio.ensure_future(submit(banks[0], reply))
-            await until(lambda: line.sql(WAITING) == [(1,)])
+            await eventually("the reply waits", lambda: line.sql(WAITING) == [(1,)])
             connection.execute(lock, (second,))
         await submitting
     events = [set(payload.events) for _, payload in line.statements(first)]

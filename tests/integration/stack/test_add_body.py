@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,7 @@ from infra.local import control
 from infra.local.members import Member, make_keys, make_profiles, members, profile_folder, write_profile
 from infra.local.pki import DevelopmentPki
 from infra.local.stack import Stack
-
-WAIT_SECONDS = 60.0
+from tests.waiting import until
 
 
 def add_body(stack: Stack, *typed: str) -> tuple[int, dict[str, Any]]:
@@ -44,10 +42,8 @@ def test_it_gets_a_letter_takes_it_in_and_answers(stack: Stack, tmp_path: Path) 
     planning = profile_folder(stack, next(member for member in members() if member.id == "planning")) / "profile.toml"
     with Client.from_profile(planning) as sender, Client.from_profile(Path(made["profile"])) as pilot:
         sent = sender.send(sender.compose(letter(page, made["office"]), [page])).letter.name
-        delivery, deadline = f"{sent}/deliveries/1", time.monotonic() + WAIT_SECONDS
-        while not [one for one in pilot.envelopes() if one.delivery == delivery]:
-            assert time.monotonic() < deadline, f"{delivery} did not come"
-            time.sleep(0.05)
+        delivery = f"{sent}/deliveries/1"
+        until(f"{delivery} comes", lambda: [one for one in pilot.envelopes() if one.delivery == delivery])
         assert pilot.accept(delivery).by_us
         pilot.save(delivery, tmp_path / "saved")
         assert (tmp_path / "saved" / "1-letter.pdf").read_bytes() == page.read_bytes()

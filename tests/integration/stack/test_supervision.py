@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -25,16 +24,9 @@ from temporalio.api.workflowservice.v1.service_pb2_grpc import WorkflowServiceSt
 
 from infra.local import child, control, s3, temporal
 from infra.local.stack import Stack, StackError, opened, settle
+from tests.waiting import RECOVERY_SECONDS, until
 
-RESTART_SECONDS = 60
 PARTS = ("postgres", "s3", "temporal")
-
-
-def until(what: str, condition: Callable[[], bool], timeout_seconds: float = RESTART_SECONDS) -> None:
-    deadline = time.monotonic() + timeout_seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout_seconds} s: {what}"
-        time.sleep(0.05)
 
 
 def quiet(_line: str) -> None:
@@ -248,7 +240,7 @@ def test_a_stack_that_was_ending_is_started_anew(
     with ThreadPoolExecutor(1) as pool:
         with child.hold(directory / "lock"):
             coming = pool.submit(control.up, directory, 1, quiet, ("temporal",))
-            assert looked.wait(RESTART_SECONDS)
+            assert looked.wait(RECOVERY_SECONDS)
         coming.result()
     assert control.status(directory)["temporal"]["state"] == "up"
     control.clean(directory, quiet)

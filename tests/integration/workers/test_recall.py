@@ -22,8 +22,8 @@ from dabir.notifications.v1.notifications_pb2 import (
 )
 from infra.local.members import members, profile_folder
 from infra.local.stack import Stack
-from tests.chaos.waiting import until
 from tests.unit.documents.files import pdf
+from tests.waiting import until
 
 SENDER, FIRST, SECOND, THIRD = "interior", "sample-bank", "second-bank", "tax"
 NOWHERE = "https://receiver.dabir.invalid/"

@@ -13,8 +13,8 @@ from dabir.client import RECIPIENT_KIND_TO, Client, ClientError, Manifest, Recei
 from dabir.intake.v1.letter_pb2 import LETTER_STATE_CLOSED
 from infra.local.members import members, profile_folder
 from infra.local.stack import Stack
-from tests.chaos.waiting import until
 from tests.unit.documents.files import pdf
+from tests.waiting import until
 
 SENDER, RECIPIENT = "interior", "sample-bank"
 PLANTED = {
