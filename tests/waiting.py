@@ -12,7 +12,7 @@ def until(what: str, condition: Callable[[], object], timeout_seconds: float = R
     """Returns when the condition holds; fails with `what` when it does not within the time."""
     deadline = time.monotonic() + timeout_seconds
     while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout_seconds:.0f} s: {what}"
+        assert time.monotonic() < deadline, f"not within {timeout_seconds:g} s: {what}"
         time.sleep(0.05)
 
 
@@ -20,5 +20,5 @@ async def eventually(what: str, condition: Callable[[], bool | Awaitable[bool]],
     """`until`, for a condition that the test's own loop has to go on for."""
     deadline = time.monotonic() + timeout_seconds
     while not (holds if isinstance(holds := condition(), bool) else await holds):
-        assert time.monotonic() < deadline, f"not within {timeout_seconds:.0f} s: {what}"
+        assert time.monotonic() < deadline, f"not within {timeout_seconds:g} s: {what}"
         await asyncio.sleep(0.02)
