@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 from dabir.client import Client, RefusedError
 from dabir.notifications.v1.notifications_pb2 import CreateEndpointRequest, DeleteEndpointRequest
@@ -23,7 +24,7 @@ class Cast:
         self._clients: dict[str, Client] = {}
         self._turns = {body: threading.Lock() for body in self.members}
 
-    def __enter__(self) -> "Cast":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -23,16 +23,7 @@ from infra.demo import faulty, writing
 from infra.demo.annexes import Annexes
 from infra.demo.cast import Cast
 from infra.demo.hooks import Receivers
-from infra.demo.plan import (
-    FAULTY,
-    REFUSAL_REASON,
-    REGISTERED,
-    RETURN_REASON,
-    STORIES,
-    Letter,
-    Outcome,
-    To,
-)
+from infra.demo.plan import REFUSAL_REASON, RETURN_REASON, Letter, Outcome, Plan, To
 from infra.demo.show import Stage
 
 MOST_WAIT_SECONDS = 90.0
@@ -69,6 +60,7 @@ class Travelled:
 class Play:
     """One performance. `folder` is for pages and what recipients save."""
 
+    plan: Plan
     cast: Cast
     receivers: Receivers
     stage: Stage
@@ -81,7 +73,7 @@ class Play:
         """The whole plan. Raises PlayError, or a ClientError that the plan does not know."""
         self.stage.scene("نامه‌ها به راه می‌افتند — the letters travel")
         with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="story") as stories:
-            told = [stories.submit(self._tell, story) for story in STORIES]
+            told = [stories.submit(self._tell, story) for story in self.plan.stories]
             try:
                 for one in as_completed(told):
                     one.result()
@@ -90,9 +82,9 @@ class Play:
                 stories.shutdown(cancel_futures=True)
                 raise
         self.stage.scene("آنچه ثبت نمی‌شود — what the hub refuses")
-        for planned in FAULTY:
+        for planned in self.plan.faulty:
             self._send_faulty(planned)
-        return [self.travelled[planned.number] for planned in (*REGISTERED, *FAULTY)]
+        return [self.travelled[planned.number] for planned in (*self.plan.registered, *self.plan.faulty)]
 
     def _tell(self, story: tuple[Letter, ...]) -> None:
         """One letter after the other; who is late comes last. One that is overtaken is taken in after what overtook."""

@@ -2,10 +2,9 @@
 
 import contextlib
 import dataclasses
+import functools
 import io
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,60 +13,63 @@ from typing import Any
 import pikepdf
 import pytest
 
+from dabir.client import Client
 from dabir.client.chains import Head
 from dabir.common.v1.manifest_pb2 import CAPACITY_ACTING, CLASSIFICATION_CONFIDENTIAL, CLASSIFICATION_NORMAL
+from dabir.formats.statement import Event
 from infra.demo import check, render
-from infra.demo.annexes import Annexes
-from infra.demo.cast import Cast, Endpoints
-from infra.demo.check import Before, Checked
-from infra.demo.hooks import Receivers
-from infra.demo.plan import FAULTY, REGISTERED, STORIES, Fault, Letter, Outcome
-from infra.demo.play import Play, Travelled
+from infra.demo.__main__ import figures_of, run
+from infra.demo.annexes import deal
+from infra.demo.cast import Cast
+from infra.demo.check import Checked
+from infra.demo.performance import Performance, perform
+from infra.demo.plan import PLAN, Fault, Letter, Outcome, Plan
 from infra.demo.show import Stage
-from infra.local.stack import Stack
+from infra.local import control
+from infra.local.stack import Stack, StackError
+from tests.integration.planned import KEYS, is_planned
 
-KEYS = [
-    "ok",
-    "letters",
-    "deliveries",
-    "accepted",
-    "refused_by_recipient",
-    "answered",
-    "returned",
-    "withdrawn",
-    "recall_refused",
-    "read",
-    "late",
-    "refused_at_intake",
-    "registry_gaps",
-    "receipts_verified",
-    "webhooks_verified",
-    "statements",
-    "seconds",
-    "temporal_ui",
-]
+
+class Settled(Cast):
+    """Clients that ask the hub each thing once: when the letters have travelled, its answers stay the same."""
+
+    def __init__(self, stack: Stack) -> None:
+        super().__init__(stack)
+        self._settled: dict[str, Answers] = {}
+
+    def client(self, body: str) -> Any:
+        return self._settled.setdefault(body, Answers(super().client(body)))
+
+
+class Answers:
+    """A client whose answers are kept; where it is refused something it asks again."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        asked = functools.cache(getattr(self._client, name))
+        setattr(self, name, asked)
+        return asked
 
 
 @dataclass
-class Performance:
-    """One run of the plan, to be checked as it was and otherwise."""
+class Played:
+    """The whole plan, played once: what came of it, what was said of it, and clients to read it back with."""
 
-    others: Cast
-    before: Before
-    travelled: list[Travelled]
-    receivers: Receivers
-
-    def check(self, travelled: list[Travelled] | None = None, before: Before | None = None) -> Checked:
-        return check.check(self.others, before or self.before, travelled or self.travelled, self.receivers.hooks(), [])
+    performance: Performance
+    said: str
+    others: Settled
 
     def otherwise(self, number: str, **other: Any) -> Checked:
         """Checks one letter, with those that it depends on, as if the plan had said otherwise of it."""
-        altered = next(one for one in self.travelled if one.planned.number == number)
+        travelled = self.performance.travelled
+        altered = next(one for one in travelled if one.planned.number == number)
         altered = dataclasses.replace(altered, planned=dataclasses.replace(altered.planned, **other))
         needed = {altered.planned.answers, altered.planned.overtakes, altered.planned.reuses}
         others = [
             one
-            for one in self.travelled
+            for one in travelled
             if one.planned.number != number and (one.planned.number in needed or one.planned.answers == number)
         ]
         checked = Checked()
@@ -76,15 +78,17 @@ class Performance:
 
 
 @pytest.fixture(scope="module")
-def performance(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Performance]:
-    stage = Stage()
-    with Cast(stack) as cast, Cast(stack) as others:
-        stage.introduce(cast.members)
-        before = check.look_before(others)
-        with Receivers(cast.members) as receivers, Endpoints(cast, receivers, stack.directory / "demo"):
-            folder = tmp_path_factory.mktemp("pages")
-            travelled = Play(cast, receivers, stage, Annexes(), folder).perform()
-            yield Performance(others, before, travelled, receivers)
+def played(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+    folder, said = tmp_path_factory.mktemp("annexes"), io.StringIO()
+    (folder / "damaged.pdf").write_bytes(b"%PDF-1.7 nothing more")
+    (folder / "unknown.xyz").write_bytes(b"?")
+    try:
+        with contextlib.redirect_stdout(said):
+            performance = perform(PLAN, stack, Stage(), deal(folder, PLAN.registered))
+    finally:
+        print(said.getvalue())
+    with Settled(stack) as others:
+        yield Played(performance, said.getvalue(), others)
 
 
 @pytest.fixture
@@ -93,27 +97,15 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check, "MOST_WAIT_SECONDS", 0.0)
 
 
-def test_everything_is_as_planned(performance: Performance) -> None:
-    checked = performance.check()
+def test_everything_is_as_planned(played: Played) -> None:
+    checked = played.performance.checked
     assert checked.problems == []
-    figures = dataclasses.asdict(checked)
-    wanted = {
-        "letters": 23,
-        "deliveries": 39,
-        "accepted": 37,
-        "refused_by_recipient": 1,
-        "answered": 5,
-        "returned": 1,
-        "withdrawn": 1,
-        "recall_refused": 1,
-        "read": 5,
-        "late": 2,
-        "refused_at_intake": 6,
-        "registry_gaps": 0,
-        "receipts_verified": 40,
-    }
-    assert {name: figures[name] for name in wanted} == wanted
-    assert checked.webhooks_verified >= 39
+    assert is_planned(figures_of(checked, seconds=0.0, temporal_ui=None))
+
+
+def test_a_file_that_cannot_go_along_is_told(played: Played) -> None:
+    assert "damaged.pdf: DAMAGED" in played.said
+    assert "unknown.xyz: MEDIA_TYPE_UNKNOWN" in played.said
 
 
 class CaughtUp(Exception):
@@ -124,20 +116,20 @@ def _end(position: int) -> None:
     raise CaughtUp
 
 
-def test_every_body_may_watch_it_all_and_every_chain_holds(performance: Performance) -> None:
+def test_every_body_may_watch_it_all_and_every_chain_holds(stack: Stack, played: Played) -> None:
     """What services, workers and sequencer state together is, to each body that sees its part, without an alarm."""
-    for body in performance.others.members:
-        client = performance.others.client(body)
-        watched: list[str] = []
-        listed = [proven.name for proven in client.statements()]
-        with contextlib.suppress(CaughtUp):
-            watched.extend(proven.name for proven in client.watch(caught_up=_end))
-        assert watched[: len(listed)] == listed, body
-        assert client.alarms() == []
+    with Cast(stack) as watchers:
+        for body in watchers.members:
+            client, listed = watchers.client(body), [proven.name for proven in played.others.client(body).statements()]
+            watched: list[str] = []
+            with contextlib.suppress(CaughtUp):
+                watched.extend(proven.name for proven in client.watch(caught_up=_end))
+            assert watched[: len(listed)] == listed, body
+            assert client.alarms() == []
 
 
 def letter(number: str) -> Letter:
-    return next(letter for letter in REGISTERED if letter.number == number)
+    return next(letter for letter in PLAN.registered if letter.number == number)
 
 
 def to(number: str, place: int = 0, **other: Any) -> dict[str, object]:
@@ -192,57 +184,70 @@ def signer(number: str, **other: Any) -> dict[str, object]:
         ("6-answer", {"answers": ""}),
     ],
 )
-def test_another_outcome_than_planned_is_seen(performance: Performance, number: str, other: dict[str, Any]) -> None:
-    assert performance.otherwise(number, **other).troubled
+def test_another_outcome_than_planned_is_seen(played: Played, number: str, other: dict[str, Any]) -> None:
+    assert played.otherwise(number, **other).troubled
 
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("number", ["1", "5", "6-answer", "9", "16", "19", "22-again"])
-def test_what_is_as_planned_is_not_taken_for_otherwise(performance: Performance, number: str) -> None:
-    assert performance.otherwise(number).problems == []
+def test_what_is_as_planned_is_not_taken_for_otherwise(played: Played, number: str) -> None:
+    assert played.otherwise(number).problems == []
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_gap_in_a_book_is_seen(performance: Performance) -> None:
-    stated = check.all_statements(performance.others)
-    book = next(link.chain for one in stated for link in one.says.links if "/interior/main/out/" in link.chain)
+def test_a_gap_in_a_book_and_hooks_that_did_not_come_or_verify_are_seen(played: Played) -> None:
+    """And nothing else, where all else is as planned."""
+    performance = played.performance
+    first = next(one for one in performance.travelled if one.planned.number == "1")
+    (registered,) = [
+        one
+        for one in played.others.client(first.planned.sender).statements(first.name)
+        if one.event is Event.SUBMISSION_ACCEPTANCE
+    ]
+    book = next(link.chain for link in registered.says.links if "/interior/main/out/" in link.chain)
     forged = {**performance.before.heads, book: Head(7, b"\1" * 32)}
-    checked = performance.check(before=dataclasses.replace(performance.before, heads=forged))
+    before = dataclasses.replace(performance.before, heads=forged)
+    hooks = [hook for hook in performance.hooks if hook.body != "central-bank"]
+    checked = check.check(played.others, before, performance.travelled, hooks, ["tax: forged"])
     assert checked.registry_gaps > 0
-    assert checked.problems
-
-
-def test_a_hook_that_did_not_come_is_seen(performance: Performance) -> None:
-    hooks = [hook for hook in performance.receivers.hooks() if hook.body != "central-bank"]
-    checked = check.check(performance.others, performance.before, performance.travelled, hooks, [])
+    gaps, rest = checked.problems[: checked.registry_gaps], checked.problems[checked.registry_gaps :]
+    assert all(problem.startswith(book) for problem in gaps)
+    *not_told, unverified = rest
+    assert not_told == [f"letter {number}: Central Bank was not told by a hook" for number in ("1", "3", "4", "5", "6")]
     assert checked.troubled == {"1", "3", "4", "5", "6"}
+    assert unverified == "a webhook did not verify: tax: forged"
 
 
-def test_a_hook_that_did_not_verify_is_seen(performance: Performance) -> None:
-    hooks = performance.receivers.hooks()
-    checked = check.check(performance.others, performance.before, performance.travelled, hooks, ["tax: forged"])
-    assert checked.problems == ["a webhook did not verify: tax: forged"]
+SHORT = Plan(((letter("11"), letter("11-answer")),))
 
 
-def test_the_command_ends_with_one_object_and_leaves_the_stack_as_it_was(stack: Stack, tmp_path: Path) -> None:
-    (tmp_path / "damaged.pdf").write_bytes(b"%PDF-1.7 nothing more")
-    (tmp_path / "unknown.xyz").write_bytes(b"?")
-    done = subprocess.run(
-        [sys.executable, "-m", "infra.demo", "--input", str(tmp_path)],
-        env={"DABIR_STACK": str(stack.directory), "PATH": "/usr/bin:/bin", "PYTHONPATH": ".:protos/gen"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    figures = json.loads(done.stdout.splitlines()[-1])
+def test_the_demo_ends_with_one_object_and_leaves_the_stack_as_it_was(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The whole plan, the stack's start and its end: tests/integration/readme."""
+    assert run(SHORT, stack.directory) == 0
+    figures = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert list(figures) == KEYS
     assert figures["ok"] is True
-    assert figures["letters"] == 23, "of this run only"
+    assert (figures["letters"], figures["answered"]) == (2, 1), "of this run only"
     assert figures["temporal_ui"].startswith("http://127.0.0.1:"), "the stack was up before, so it stays"
-    assert "damaged.pdf: DAMAGED" in done.stdout
-    assert "unknown.xyz: MEDIA_TYPE_UNKNOWN" in done.stdout
+    assert control.is_running(stack.directory)
     assert not (stack.directory / "demo" / "endpoints.json").exists()
+
+
+def test_a_demo_that_cannot_run_ends_with_one_object_that_is_not_ok(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def up(*_: object) -> Stack:
+        raise StackError("it does not come up")
+
+    monkeypatch.setattr(control, "up", up)
+    assert run(SHORT, tmp_path / "state") == 1
+    out = capsys.readouterr().out
+    assert "StackError: it does not come up" in out
+    figures = json.loads(out.splitlines()[-1])
+    assert list(figures) == KEYS
+    assert (figures["ok"], figures["letters"], figures["temporal_ui"]) == (False, 0, None)
 
 
 def test_a_page_is_the_same_bytes_each_time_and_set_in_the_repositorys_font() -> None:
@@ -259,11 +264,11 @@ def test_a_page_is_the_same_bytes_each_time_and_set_in_the_repositorys_font() ->
 
 
 def test_the_plan_is_whole() -> None:
-    letters: tuple[Letter, ...] = (*REGISTERED, *FAULTY)
-    numbers = [letter.number for letter in letters]
+    registered, faulty = PLAN.registered, PLAN.faulty
+    numbers = [letter.number for letter in (*registered, *faulty)]
     assert len(set(numbers)) == len(numbers)
-    assert all(letter.fault is None for letter in REGISTERED)
-    assert {letter.fault for letter in FAULTY} == set(Fault)
-    assert {to.outcome for letter in REGISTERED for to in letter.recipients} == set(Outcome)
+    assert all(letter.fault is None for letter in registered)
+    assert {letter.fault for letter in faulty} == set(Fault)
+    assert {to.outcome for letter in registered for to in letter.recipients} == set(Outcome)
     assert len(letter("4").recipients) == 12
-    assert set(REGISTERED) == {letter for story in STORIES for letter in story}
+    assert set(registered) == {letter for story in PLAN.stories for letter in story}

@@ -4,8 +4,10 @@ A `console` block is a session: `$ ` begins a command, what follows is what it p
 where a line `…` stands. Commands in running text are run, too; only `make test` is not, which would come back here.
 One that has no end is ended by Ctrl-C, once it has said something.
 Ids, numbers and times are the day's: any number stands for any other, an id for one and the same wherever it is shown.
+Only the demo's last line must have the plan's figures.
 """
 
+import json
 import os
 import re
 import signal
@@ -20,6 +22,7 @@ import pytest
 
 from infra.demo import render
 from infra.local import child
+from tests.integration.planned import KEYS, is_planned
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
@@ -95,14 +98,14 @@ class Reader:
         while not printed.stat().st_size and time.monotonic() < deadline:
             time.sleep(0.1)
 
-    def follow(self, command: Command) -> None:
-        """Types it, and compares. Looks again where a letter may still be on its way."""
+    def follow(self, command: Command) -> str:
+        """Types it, compares, and returns what was printed. Looks again where a letter may still be on its way."""
         typed = _ID.sub(lambda found: self.ids.get(found[1], found[0]), command.typed)
         deadline = time.monotonic() + WAIT_SECONDS
         while True:
             status, printed = self.run(typed)
             if status == 0 and (command.shown is None or self.is_as_shown(command.shown, printed)):
-                return
+                return printed
             looks = re.search(r"\b(inbox|letter)\b", typed) is not None
             if status != 0 or not looks or time.monotonic() > deadline:
                 expected = "\n".join(command.shown or ())
@@ -168,7 +171,24 @@ def test_every_command_prints_what_the_readme_shows(reader: Reader) -> None:
     followed = [command for command in commands(README) if not is_left_out(command)]
     assert {"make demo", "make up", "make down", "make doctor"} <= {command.typed for command in followed}
     for command in followed:
-        reader.follow(command)
+        printed = reader.follow(command)
+        if command.typed == "make demo":
+            assert is_the_plans(printed), printed.splitlines()[-1]
+
+
+def is_the_plans(printed: str) -> bool:
+    """Whether the demo's last line is whole and says of the whole plan that all was as planned."""
+    figures = json.loads(printed.splitlines()[-1])
+    return list(figures) == KEYS and figures["ok"] is True and is_planned(figures)
+
+
+def test_the_demos_last_line_is_shown_with_the_plans_figures() -> None:
+    """Where any number stands for any other, a wrong one would not be seen."""
+    (shown,) = [command.shown[-1] for command in commands(README) if command.typed == "make demo" and command.shown]
+    assert is_the_plans(shown)
+    assert not is_the_plans(shown.replace('"late": 2', '"late": 3'))
+    assert not is_the_plans(shown.replace('"late": 2, ', ""))
+    assert not is_the_plans(shown.replace('"ok": true', '"ok": false'))
 
 
 def test_what_make_test_ends_with_is_shown_as_pytest_says_it() -> None:
