@@ -33,6 +33,9 @@ _HEALTH = "grpc.health.v1.Health"
 # grpc's own limit, without RetryInfo, stands behind the gate's: what waits for directory counts, too.
 _BACKSTOP = 2
 _SOFT_METADATA = 0.8
+# Of one stream: 5 MiB/s over 50 ms. Left alone, grpc widens it as it measures the line, and a server that was held up
+# for a moment took 246 MiB of one upload into memory.
+_WINDOW_BYTES = 256 * 1024
 _CANCEL_AGAIN_SECONDS = 6.0  # longer than the sender takes to record what is under way
 
 BackgroundTask = Callable[[], Coroutine[Any, Any, None]]
@@ -179,6 +182,8 @@ def _options(config: ServiceConfig) -> list[tuple[str, Any]]:
         ("grpc.max_metadata_size", int(config.metadata_max_bytes * _SOFT_METADATA)),
         ("grpc.absolute_max_metadata_size", config.metadata_max_bytes),
         ("grpc.max_concurrent_streams", config.max_concurrent_streams),
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", _WINDOW_BYTES),
         ("grpc.server_handshake_timeout_ms", int(config.handshake_timeout_seconds * 1000)),
         # A client that is gone without a word is noticed; one that pings more often than this is cut off.
         ("grpc.keepalive_time_ms", 30_000),

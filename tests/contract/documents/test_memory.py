@@ -1,8 +1,10 @@
-"""Memory does not grow with a file's size, up or down."""
+"""Memory does not grow with a file's size, up or down, nor with what comes while the server is held up."""
 
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterator
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,8 @@ from tests.contract.documents.test_crash import children
 
 # 1 GiB takes a minute or two; this says the same of memory in a few seconds.
 LARGE_MIB = int(os.environ.get("DABIR_TEST_LARGE_MIB", "256"))
-GROWTH_MAX_BYTES = 64 * 1024 * 1024
+GROWTH_MAX_BYTES = 24 * 1024 * 1024  # what DocumentsConfig.transfers_max says of one
+HELD_UP_SECONDS = 1.0
 DEADLINE_SECONDS = 600.0
 
 
@@ -47,8 +50,14 @@ def large_pdf(size_mib: int) -> Iterator[bytes]:
     )
 
 
-async def transfer(member: Member, size_mib: int) -> None:
-    """Up, inspected, and down again."""
+def hold_up(pid: int) -> None:
+    """The process stands still for a moment, as on a machine that has much else to do."""
+    os.kill(pid, signal.SIGSTOP)
+    threading.Timer(HELD_UP_SECONDS, os.kill, (pid, signal.SIGCONT)).start()
+
+
+async def transfer(member: Member, size_mib: int, disturb: Callable[[], None]) -> None:
+    """Up, disturbed half-way, inspected, and down again."""
     whole, size, chunks = hashlib.sha256(), 0, []
     for chunk in large_pdf(size_mib):  # the client of this test keeps it; the server must not
         whole.update(chunk)
@@ -60,7 +69,9 @@ async def transfer(member: Member, size_mib: int) -> None:
         header = pb.UploadHeader(document=name, media_type="application/pdf", size_bytes=size, sha256=whole.digest())
         yield pb.UploadDocumentRequest(header=header)
         offset = 0
-        for chunk in chunks:
+        for number, chunk in enumerate(chunks):
+            if number == len(chunks) // 2:
+                disturb()
             yield pb.UploadDocumentRequest(chunk=pb.UploadChunk(offset=offset, data=chunk))
             offset += len(chunk)
         finish = pb.UploadFinish(size_bytes=size, sha256=whole.digest())
@@ -87,11 +98,11 @@ def forget_peak(pids: list[int]) -> None:
 
 @pytest.mark.timeout(900)
 async def test_memory_does_not_grow_with_a_files_size(documents: Documents, sender: Member) -> None:
-    await transfer(sender, 1)
+    await transfer(sender, 1, lambda: None)
     pids = [documents.pid, *children(documents.pid)]
     forget_peak(pids)
     before = peak_bytes(pids)
-    await transfer(sender, LARGE_MIB)
+    await transfer(sender, LARGE_MIB, lambda: hold_up(documents.pid))
     assert [documents.pid, *children(documents.pid)] == pids  # no child was replaced meanwhile
     grown = peak_bytes(pids) - before
     print(f"{LARGE_MIB} MiB up and down: {grown / 2**20:.1f} MiB more than {before / 2**20:.1f} MiB")
