@@ -1,6 +1,7 @@
 """The configuration file of each of the hub's own processes, with its certificates, as this stack has them."""
 
 import json
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from dabir.formats.events import EVENT_FIELDS
 from infra.local import s3, temporal
 from infra.local.pki import DevelopmentPki
-from infra.local.stack import SERVICES, Stack, replica_name, write
+from infra.local.stack import SERVICES, Stack, StackError, replica_name, write
 from services.runtime.access import callers_of
 
 HUB = "log.dabir.example/1"
@@ -43,7 +44,8 @@ def config_file(stack: Stack, name: str) -> Path:
 
 
 def write_settings(stack: Stack, authority: DevelopmentPki) -> None:
-    """Writes every configuration, and for each service the file with its connection string."""
+    """Writes every configuration, and for each service the file with its connection string. Raises StackError."""
+    chosen = _chosen(stack)
     for service in SERVICES:
         write(_database_url_file(stack, service), stack.database_url(service) + "\n", mode=0o600)
     write(_s3_secret_file(stack), stack.secrets()["s3"]["secret_key"] + "\n", mode=0o600)
@@ -51,9 +53,29 @@ def write_settings(stack: Stack, authority: DevelopmentPki) -> None:
         for service in SERVICES:
             name = replica_name(service, number)
             settings = _common(stack, authority, service, name) | _service(stack, authority, service, name)
-            write(config_file(stack, name), toml(settings | _OWN[service](stack)))
+            write(config_file(stack, name), toml(settings | _OWN[service](stack) | chosen.get(service, {})))
         name = replica_name(WORKERS, number)
-        write(config_file(stack, name), toml(_common(stack, authority, "worker", name) | _workers(stack)))
+        settings = _common(stack, authority, "worker", name) | _workers(stack)
+        write(config_file(stack, name), toml(settings | chosen.get(WORKERS, {})))
+
+
+def chosen_file(stack_directory: Path) -> Path:
+    """Where somebody may choose what this stack's services, or its workers, are to have otherwise: a table for each."""
+    return stack_directory / "settings.toml"
+
+
+def _chosen(stack: Stack) -> dict[str, dict[str, Any]]:
+    file = chosen_file(stack.directory)
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StackError(f"{file} is not TOML: {error}. Correct it, or remove it.") from error
+    known = (*SERVICES, WORKERS)
+    if wrong := [name for name, table in tables.items() if name not in known or not isinstance(table, dict)]:
+        raise StackError(f"{file}: {', '.join(wrong)} is none of the tables it may have: {', '.join(known)}.")
+    return tables
 
 
 def _common(stack: Stack, authority: DevelopmentPki, source: str, name: str) -> dict[str, Any]:
