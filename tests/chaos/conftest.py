@@ -14,9 +14,19 @@ from pathlib import Path
 import pytest
 
 from infra.local import control
-from infra.local.stack import Stack
+from infra.local.settings import DEMO_DEFINITIONS, chosen_file, toml
+from infra.local.stack import MOST_REPLICAS, SERVICES, Stack, replica_name
 from tests.chaos.post import Post
 from tests.conftest import SEED
+
+TWICE = ("intake", "documents", "workers")
+"""What runs in two copies: test_copies.py takes one away."""
+SETTINGS = {
+    "intake": {"definition_folders": [DEMO_DEFINITIONS, Path(__file__).with_name("definitions")]},
+    # What was killed or terminated is taken up again after seconds, and not within a minute: the same, seen sooner.
+    "notifications": {"webhook_timeout_seconds": 2.0, "webhook_claim_seconds": 4.0},
+    "workers": {"follow_lease_seconds": 3, "reconcile_seconds": 2.0},
+}
 
 
 @pytest.fixture
@@ -27,9 +37,12 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
 
 @pytest.fixture(scope="package")
 def stack(stack_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A whole stack of these tests' own, two of everything of the hub's: every case leaves it whole for the next."""
+    """A whole stack of these tests' own: every case leaves it whole for the next."""
     directory = stack_folder("chaos") / "state"
-    yield control.up(directory, 2)
+    directory.mkdir()
+    chosen_file(directory).write_text(toml(SETTINGS), encoding="utf-8")
+    copies = [replica_name(name, number) for name in TWICE for number in range(1, MOST_REPLICAS + 1)]
+    yield control.up(directory, MOST_REPLICAS, only=[*SERVICES, *copies])
     supervisor = control.supervisor_pid(directory)
     assert supervisor is not None
     os.kill(supervisor, signal.SIGKILL)  # everything dies with it: nothing is kept, so nothing need end well

@@ -1,12 +1,15 @@
-"""One of two copies is killed under letters and kept away: calls go on through the other, nothing is lost or twice."""
+"""Of what runs twice one copy is killed under letters and kept away: they go on through the other.
+
+Intake's, documents' and the workers' die in the course of one traffic and stay away until its letters have arrived.
+"""
 
 import contextlib
+import os
 import random
 import urllib.request
 import uuid
 from collections.abc import Iterator
 
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from dabir.client import Client, RefusedError
@@ -16,80 +19,67 @@ from infra.local.settings import config_file
 from infra.local.stack import Stack
 from tests.chaos import faults, whole
 from tests.chaos.post import Post
-from tests.chaos.traffic import Moment, Traffic
+from tests.chaos.traffic import PHASES, Traffic, draw_moment
 from tests.chaos.waiting import until
 
-MOMENTS = {
-    "intake": (Moment.SUBMITTING, Moment.ACCEPTED, Moment.REFUSING, Moment.ANSWERING),
-    "documents": (Moment.UPLOADING, Moment.SUBMITTING, Moment.SAVING),
-    "workers": (Moment.SUBMITTING, Moment.ACKNOWLEDGED, Moment.ACCEPTED),
-}
+CALLED = ("intake", "documents")
+"""By members; workers are called by nobody."""
+COPIED = (*CALLED, "workers")
 
 
 @contextlib.contextmanager
 def away(stack: Stack, process: str) -> Iterator[faults.Killed]:
-    """The process is killed, and does not start again while the block runs: its settings are not to be found."""
+    """The process is killed, and while the block runs its successor waits for its settings."""
     settings = config_file(stack, process)
     hidden = settings.with_suffix(".hidden")
     settings.rename(hidden)
+    os.mkfifo(settings)
+    pipe = os.open(settings, os.O_RDWR)  # who reads waits as long as somebody may write
     try:
         yield faults.kill(stack, process)
     finally:
-        hidden.rename(settings)
+        hidden.replace(settings)
+        os.write(pipe, settings.read_bytes())
+        os.close(pipe)
 
 
-@pytest.mark.parametrize("service", ["intake", "documents"])
-def test_calls_go_on_through_the_other(stack: Stack, post: Post, chance: random.Random, service: str) -> None:
-    both_serve(stack, post, service)
-    victim, other = draw_victim(stack, chance, service)
-    with Traffic(post, chance) as traffic:
-        traffic.wait_for(chance.choice(MOMENTS[service]), 1)
-        with away(stack, victim) as killed:
-            before = served(stack, other)
-            travelled = traffic.finish()
-            assert served(stack, other) > before
+def test_letters_go_on_through_the_other(stack: Stack, post: Post, chance: random.Random) -> None:
+    killed: faults.Killed = {}
+    before: dict[str, float] = {}
+    both_serve(stack, post)
+    with Traffic(post, chance) as traffic, contextlib.ExitStack() as absent:
+        for service, phase in zip(chance.sample(COPIED, len(COPIED)), PHASES, strict=True):
+            victim, other = chance.sample(faults.copies(stack, service), 2)
+            traffic.wait_for(*draw_moment(chance, phase))
+            print(f"{victim} is killed")
+            killed |= absent.enter_context(away(stack, victim))
+            if service in CALLED:
+                before[other] = served(stack, other)
+        travelled = traffic.finish()
+        assert all(served(stack, other) > count for other, count in before.items())
     faults.wait_until_back(stack, killed)
-    both_serve(stack, post, service)
+    both_serve(stack, post)
     whole.check(stack, post, travelled)
 
 
-def test_letters_go_on_through_the_other_worker(stack: Stack, post: Post, chance: random.Random) -> None:
-    victim, _ = draw_victim(stack, chance, "workers")
-    with Traffic(post, chance) as traffic:
-        traffic.wait_for(chance.choice(MOMENTS["workers"]), 1)
-        with away(stack, victim) as killed:
-            travelled = traffic.finish()
-    faults.wait_until_back(stack, killed)
-    whole.check(stack, post, travelled)
-
-
-def draw_victim(stack: Stack, chance: random.Random, service: str) -> tuple[str, str]:
-    """One of its copies, and the other."""
-    victim, other = chance.sample(faults.copies(stack, service), 2)
-    print(f"{victim} is killed")
-    return victim, other
-
-
-def both_serve(stack: Stack, post: Post, service: str) -> None:
-    """Returns when each copy has served members from now on, who call until then."""
-    copies = faults.copies(stack, service)
-    before = {copy: served(stack, copy) for copy in copies}
+def both_serve(stack: Stack, post: Post) -> None:
+    """Returns when each copy of what members call has served them from now on, who call until then."""
+    before = {copy: served(stack, copy) for service in CALLED for copy in faults.copies(stack, service)}
 
     def served_more() -> bool:
         for client in post.clients.values():
-            call(client, service)
-        return all(served(stack, copy) > before[copy] for copy in copies)
+            call(client)
+        return all(served(stack, copy) > count for copy, count in before.items())
 
-    until(f"{' and '.join(copies)} both serve members", served_more)
+    until(f"{' and '.join(before)} all serve members", served_more)
 
 
-def call(client: Client, service: str) -> None:
-    if service == "intake":
-        next(client.letters(), None)
-    else:
-        with contextlib.suppress(RefusedError):  # there is no such document
-            request = QueryUploadRequest(document=names.document(str(uuid.uuid4())))
-            client.hub.call(client.hub.documents.QueryUpload, request)
+def call(client: Client) -> None:
+    """One call of each of what members call."""
+    next(client.letters(), None)
+    with contextlib.suppress(RefusedError):  # there is no such document
+        request = QueryUploadRequest(document=names.document(str(uuid.uuid4())))
+        client.hub.call(client.hub.documents.QueryUpload, request)
 
 
 def served(stack: Stack, process: str) -> float:

@@ -7,7 +7,6 @@ import psycopg
 
 from dabir.formats import names
 from dabir.formats.statement import Event
-from infra.local.settings import config_file
 from infra.local.stack import Stack
 from tests.chaos import faults, whole
 from tests.chaos.letters import BANKS, SENDERS
@@ -20,7 +19,6 @@ TOLD = Event.NOTIFICATION_FOR_ACCEPTANCE
 
 def test_recipients_are_told(stack: Stack, post: Post, chance: random.Random) -> None:
     """By one verified webhook or more; that it arrived is stated once."""
-    shorten_claims(stack)
     client = post.clients[SENDERS[0]]
     letters = [client.send(post.write(SENDERS[0], BANKS)).letter.name for _ in range(LETTERS)]
     waiting = {names.delivery(letter, place): body for letter in letters for place, body in enumerate(BANKS, 1)}
@@ -39,12 +37,3 @@ def stated(stack: Stack, event: Event) -> Counter[str]:
     with psycopg.connect(stack.database_url("dabir")) as connection:
         rows = connection.execute("SELECT subject FROM ledger.statement WHERE event = %s", (event.value,)).fetchall()
     return Counter(subject for (subject,) in rows)
-
-
-def shorten_claims(stack: Stack) -> None:
-    """A webhook that a killed notifications had begun to send is taken up again after 4 s, and not after a minute."""
-    copies = faults.copies(stack, "notifications")
-    for copy in copies:
-        with config_file(stack, copy).open("a") as settings:
-            settings.write("webhook_timeout_seconds = 2.0\nwebhook_claim_seconds = 4.0\n")
-    faults.wait_until_back(stack, faults.kill(stack, *copies))

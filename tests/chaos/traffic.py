@@ -47,6 +47,22 @@ class Moment(Enum):
     ANSWERING = "a reply's document is up, and it is submitted now"
 
 
+PHASES = (
+    (Moment.UPLOADING, Moment.SUBMITTING, Moment.ACKNOWLEDGED),
+    (Moment.ACCEPTED, Moment.SAVING),
+    (Moment.REFUSING, Moment.ANSWERING),
+)
+"""The course of a traffic. What dies in one of them is missed: letters still need every process of the hub.
+
+The last two moments are certain to happen once, the others twice, and then with more letters still to be taken in.
+"""
+
+
+def draw_moment(chance: random.Random, phase: tuple[Moment, ...]) -> tuple[Moment, int]:
+    """One of the phase's moments, and for which time it happens."""
+    return chance.choice(phase), 1 if phase is PHASES[-1] else chance.choice((1, 2))
+
+
 @dataclass
 class Travelled:
     """A letter of the traffic: what the hub answered its sender, and what the recipients got and did, by delivery."""
@@ -106,7 +122,7 @@ class Traffic:
         self._threads.shutdown()
 
     def wait_for(self, moment: Moment, times: int) -> None:
-        """Returns when this has happened so often. Fails when a member's system failed before."""
+        """Returns when this has happened so often, letters under way. Fails when a member's system failed before."""
 
         def happened() -> bool:
             return self._moments[moment] >= times or any(one.done() and one.exception() for one in self._running)
@@ -116,6 +132,7 @@ class Traffic:
         for running in self._running:
             if running.done():
                 running.result()
+        assert not all(running.done() for running in self._running), f"too late, for time {times}: {moment.value}"
         print(f"now, for time {times}: {moment.value}")
 
     def acknowledged(self) -> set[str]:

@@ -12,4 +12,4 @@ def until(what: str, condition: Callable[[], object], timeout_seconds: float = R
     deadline = time.monotonic() + timeout_seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout_seconds:.0f} s: {what}"
-        time.sleep(0.05)
+        time.sleep(0.1)
