@@ -5,21 +5,29 @@ import signal
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import sync_playwright
 
 from infra.local import control
-from infra.local.settings import config_file, toml
-from infra.local.stack import Stack
+from infra.local.settings import toml
 from infra.parts import browser
 from infra.parts.cache import PartMissing
-from tests.chaos.faults import wait_until_back
 from tests.incidents.hub import Hub
 from tests.incidents.ui import Ui
 
 HERE = Path(__file__).parent
-RECONCILE_SECONDS = 1.0
+SETTINGS: dict[str, dict[str, Any]] = {
+    "intake": {"definition_folders": [HERE / "definitions"], "database_pool_wait_seconds": 1.0},
+    "workers": {
+        "reconcile_seconds": 1.0,
+        "follow_poll_seconds": 0.25,
+        "follow_lease_seconds": 2,
+        "follow_retry_seconds": 0.2,
+    },
+}
+"""Definitions of these tests' own, and short waits: for PostgreSQL, and for what a worker held that was ended."""
 
 
 @pytest.fixture(scope="package")
@@ -35,32 +43,33 @@ def chromium() -> browser.Browser:
 def hub(
     chromium: browser.Browser, stack_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Hub]:
-    """A stack with definitions of these tests' own, which compares letters and runs every second, and its bodies."""
-    release = tmp_path_factory.mktemp("release")
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("PYTHONPATH", str(HERE / "release"))
-        environment.setenv("DABIR_RELEASE", str(release))
-        stack = control.up(stack_folder("incidents") / "state", 1)
+    """A stack with these settings, and its bodies."""
+    release, directory = tmp_path_factory.mktemp("release"), stack_folder("incidents") / "state"
+    (release / "held").touch()
+
+    def set_up(_: str) -> None:
+        """A process is up: all settings are written, and those that ours are for wait for them."""
+        if (release / "held").exists():
+            for name, settings in SETTINGS.items():
+                _set(directory / "config" / f"{name}.toml", settings)
+            (release / "held").unlink()
+
     try:
-        _set(stack, "intake", definition_folders=[HERE / "definitions"])
-        _set(stack, "workers", reconcile_seconds=RECONCILE_SECONDS)
-        running = {name: control.status(stack.directory)[name]["pid"] for name in ("intake", "workers")}
-        for pid in running.values():
-            os.kill(pid, signal.SIGTERM)
-        wait_until_back(stack, running)
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("PYTHONPATH", str(HERE / "release"))
+            environment.setenv("DABIR_RELEASE", str(release))
+            stack = control.up(directory, 1, set_up)
         with Hub(stack, release, tmp_path_factory.mktemp("letters")) as opened:
             yield opened
     finally:
-        supervisor = control.supervisor_pid(stack.directory)
+        supervisor = control.supervisor_pid(directory)
         if supervisor is not None:
             os.kill(supervisor, signal.SIGKILL)  # everything dies with it: nothing is kept, so nothing need end well
-        control.clean(stack.directory)
+        control.clean(directory)
 
 
-def _set(stack: Stack, name: str, **changed: object) -> None:
-    file = config_file(stack, name)
-    settings = tomllib.loads(file.read_text(encoding="utf-8"))
-    file.write_text(toml(settings | changed), encoding="utf-8")
+def _set(file: Path, changed: dict[str, Any]) -> None:
+    file.write_text(toml(tomllib.loads(file.read_text(encoding="utf-8")) | changed), encoding="utf-8")
 
 
 @pytest.fixture(scope="package")

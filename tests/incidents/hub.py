@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from socket import SHUT_RDWR, create_server, socket
@@ -25,6 +26,7 @@ from tests.unit.documents.files import pdf
 ADMINISTRATIVE = "definitions/administrative/1"
 FREEZE_ORDER = "definitions/incident-freeze-order/1"
 NOTICE = "definitions/incident-notice/1"
+SYSTEMS = 5
 
 
 class Hub:
@@ -55,6 +57,19 @@ class Hub:
 
     def send(self, sender: str, recipients: Sequence[str], definition: str = ADMINISTRATIVE) -> str:
         """Registers a letter of one page, which waits for every recipient's acceptance; its name."""
+        return self._send(self.client(sender), recipients, definition)
+
+    def send_many(self, sender: str, recipients: Sequence[str], count: int) -> list[str]:
+        """Registers so many by several systems of the body at once; a whole number for each of them."""
+
+        def send_share(_: int) -> list[str]:
+            with Client.from_profile(Path(self.profile(sender))) as client:  # one is not for several threads
+                return [self._send(client, recipients, ADMINISTRATIVE) for _ in range(count // SYSTEMS)]
+
+        with ThreadPoolExecutor(SYSTEMS) as systems:
+            return [letter for sent in systems.map(send_share, range(SYSTEMS)) for letter in sent]
+
+    def _send(self, client: Client, recipients: Sequence[str], definition: str) -> str:
         number = next(self._numbers)
         file = self._folder / f"letter-{number}.pdf"
         file.write_bytes(pdf())
@@ -66,7 +81,6 @@ class Hub:
         for body in recipients:
             office = self._members[body].office if body in self._members else f"bodies/{body}/offices/main"
             letter.recipients.append(Recipient(office=office, kind=RECIPIENT_KIND_TO, acceptance_needed=True))
-        client = self.client(sender)
         client.send(entry := client.compose(letter, [file]))
         return entry.letter
 

@@ -31,11 +31,12 @@ def test_a_certificate_expired(hub: Hub, ui: Ui, monkeypatch: pytest.MonkeyPatch
         pair = pki.DevelopmentPki(hub.stack.pki).body_tls_pair(LENDER.id, folder)
     profile = str(add_body(hub.stack, LENDER))
     letter = hub.send("prosecutor", [LENDER.id])
+    ui.open(page.queries[0].replace("sample-bank", LENDER.id))
+    ui.sees(workflow_id(letter))
     until("the certificate expired", lambda: datetime.now(UTC) > pair.chain[0].not_valid_after_utc)
     refused = page.do(0, hub.stack.directory, DABIR_PROFILE=profile)
     awaiting, expired = page.sees
     assert (refused.returncode, expired in refused.stderr) == (2, True)
-    ui.open(page.queries[0].replace("sample-bank", LENDER.id))
     ui.sees(workflow_id(letter), "1 Workflow")
     ui.picture("certificate-list")
     ui.follow(workflow_id(letter))

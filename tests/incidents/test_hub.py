@@ -88,8 +88,8 @@ def test_one_sender_floods_the_hub(hub: Hub, ui: Ui) -> None:
     """Queued with the workers stopped, ten letters of one body are in mailboxes before the 30th of another's sixty."""
     page = Page("flood")
     with hub.workers_held():
-        flood = [hub.send("administration", ["province"]) for _ in range(FLOOD)]
-        others = [hub.send("economy", ["province"]) for _ in range(SHARE)]
+        flood = hub.send_many("administration", ["province"], FLOOD)
+        others = hub.send_many("economy", ["province"], SHARE)
         with ThreadPoolExecutor(1) as threads:  # the browser has a loop of its own in this thread
             threads.submit(asyncio.run, queue(hub, {*flood, *others})).result()
         ui.open(page.queries[0])

@@ -4,13 +4,23 @@ import os
 import shutil
 import time
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Browser, Error, Page
+from playwright.sync_api import Browser, Error, Page, Response
 
 SEE_SECONDS = 60.0
-NEWS_SECONDS = 1.0
+NEWS_SECONDS = 0.5
 PICTURES = "DABIR_PICTURES"
 """A folder that the pictures are copied into, if it is set."""
+STILL = """
+addEventListener('DOMContentLoaded', () => document.head.append(Object.assign(document.createElement('style'),
+  {textContent: '*, *::before, *::after { animation: none !important; transition: none !important }'})))
+"""
+"""The dot beside each running workflow beats, and keeps a core half busy with it."""
+FOLLOW_LINK = "path => document.body.appendChild(Object.assign(document.createElement('a'), {href: path})).click()"
+DRAWN = "new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+BETWEEN_LISTS = "/namespaces/dabir/schedules"
+"""A page without a list: straight from one list to another the UI would go on showing the filter of the first."""
 
 
 class Ui:
@@ -18,19 +28,38 @@ class Ui:
 
     def __init__(self, browser: Browser, address: str, pictures: Path) -> None:
         self._tab: Page = browser.new_page(viewport={"width": 1500, "height": 1100})
-        self._address, self._pictures = address, pictures
+        self._tab.add_init_script(STILL)
+        self._address, self._pictures = f"http://{address}", pictures
 
     def open(self, path: str) -> None:
-        """Loads an address of the UI: what a page of ours gives of it, from the `/` on.
+        """Opens a list of the UI: its address from the `/` on, as a page of ours gives it.
 
-        Never by a link within the UI: it would keep the filter that it showed before.
+        The first is loaded; then the tab follows links, as loading costs two seconds of a processor. Returns when the
+        tab shows the answer to this query: in an empty list of another one nothing would be proven.
         """
-        self._tab.goto(f"http://{self._address}{path}", wait_until="domcontentloaded")
+        query = _query(path)
+        if self._listed and self._tab.url != self._address + path:
+            self._tab.evaluate(FOLLOW_LINK, BETWEEN_LISTS)
+            self._tab.wait_for_url(self._address + BETWEEN_LISTS)
+        with self._tab.expect_response(lambda answer: _lists(answer, query), timeout=1000 * SEE_SECONDS) as answered:
+            if self._listed:
+                self._ask_for_news()
+            elif self._tab.url.startswith(self._address):
+                self._tab.evaluate(FOLLOW_LINK, path)
+            else:
+                self._tab.goto(self._address + path, wait_until="domcontentloaded")
+        answered.value.finished()
+        self._tab.evaluate(DRAWN)
+
+    @property
+    def _listed(self) -> bool:
+        return "?query=" in self._tab.url
 
     def sees(self, *texts: str, absent: str = "") -> None:
         """Returns when the tab shows all of the texts, asked for news again and again; `absent` is not in it."""
         began = time.monotonic()
-        news = began + NEWS_SECONDS
+        pause_seconds = NEWS_SECONDS
+        news = began + pause_seconds
         while True:
             shown, now = self._shown(), time.monotonic()
             if shown and all(_plain(text) in shown for text in texts) and not (absent and absent in shown):
@@ -38,7 +67,8 @@ class Ui:
             assert now - began < SEE_SECONDS, f"not seen: {texts}, or still: {absent!r}, in:\n{shown}"
             if now > news:
                 self._ask_for_news()
-                news = now + NEWS_SECONDS
+                pause_seconds *= 1.25
+                news = now + pause_seconds
             self._tab.wait_for_timeout(100)
 
     def _ask_for_news(self) -> None:
@@ -83,6 +113,15 @@ class Ui:
             except Error:  # it is being loaded anew
                 continue
         return _plain(" ".join(texts))
+
+
+def _query(address: str) -> list[str]:
+    return parse_qs(urlsplit(address).query)["query"]
+
+
+def _lists(answer: Response, query: list[str]) -> bool:
+    """Whether these are the lines of the query, and not what the UI asks beside them: how many there are."""
+    return urlsplit(answer.url).path.endswith("/workflows") and "/api/" in answer.url and _query(answer.url) == query
 
 
 def _plain(text: str) -> str:
