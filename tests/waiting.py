@@ -13,7 +13,7 @@ def until(what: str, condition: Callable[[], object], timeout_seconds: float = R
     deadline = time.monotonic() + timeout_seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout_seconds:g} s: {what}"
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 async def eventually(what: str, condition: Callable[[], bool | Awaitable[bool]], timeout_seconds: float = 30.0) -> None:

@@ -15,7 +15,7 @@ from temporalio.api.workflowservice.v1.service_pb2_grpc import WorkflowServiceSt
 
 from infra.local import control, temporal
 from infra.local.stack import Stack, replica_name
-from tests.chaos.waiting import until
+from tests.waiting import until
 
 Killed = dict[str, int]
 """Processes that were killed: the id that each had, by its name in the stack."""

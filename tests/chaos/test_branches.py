@@ -16,7 +16,7 @@ from tests.chaos import faults, whole
 from tests.chaos.letters import SENDERS
 from tests.chaos.post import Post
 from tests.chaos.test_copies import away
-from tests.chaos.waiting import until
+from tests.waiting import until
 
 SENDER, RECIPIENT = SENDERS[0], "sample-bank"
 

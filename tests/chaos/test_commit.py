@@ -18,7 +18,7 @@ from tests.chaos.letters import SENDERS, Kind
 from tests.chaos.post import Post
 from tests.chaos.test_sender import registered
 from tests.chaos.traffic import Travelled, persist
-from tests.chaos.waiting import until
+from tests.waiting import until
 
 SENDER, ASKER = SENDERS[0], "second-bank"
 

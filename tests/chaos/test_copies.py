@@ -20,7 +20,7 @@ from infra.local.stack import Stack
 from tests.chaos import faults, whole
 from tests.chaos.post import Post
 from tests.chaos.traffic import PHASES, Traffic, draw_moment
-from tests.chaos.waiting import until
+from tests.waiting import until
 
 CALLED = ("intake", "documents")
 """By members; workers are called by nobody."""

@@ -11,7 +11,7 @@ from infra.local.stack import Stack
 from tests.chaos import faults, whole
 from tests.chaos.letters import BANKS, SENDERS
 from tests.chaos.post import Post
-from tests.chaos.waiting import until
+from tests.waiting import until
 
 LETTERS = 3
 TOLD = Event.NOTIFICATION_FOR_ACCEPTANCE

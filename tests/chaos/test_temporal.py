@@ -12,7 +12,7 @@ from tests.chaos import faults, whole
 from tests.chaos.letters import SENDERS, Kind
 from tests.chaos.post import Post
 from tests.chaos.traffic import Moment, Traffic
-from tests.chaos.waiting import until
+from tests.waiting import until
 from workers.start import workflow_id
 
 SENDER, RECIPIENT = SENDERS[0], "sample-bank"

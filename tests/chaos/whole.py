@@ -16,8 +16,8 @@ from tests.chaos import faults
 from tests.chaos.letters import Kind
 from tests.chaos.post import Post
 from tests.chaos.traffic import Travelled
-from tests.chaos.waiting import until
 from tests.integration.ledger import audit
+from tests.waiting import until
 
 HALF = {
     "a letter without its statement, or a statement without its letter": """

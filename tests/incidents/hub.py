@@ -20,8 +20,8 @@ from infra.local import control, postgres
 from infra.local.members import members, profile_folder
 from infra.local.stack import Stack
 from tests.chaos.faults import kill, wait_until_back
-from tests.chaos.waiting import until
 from tests.unit.documents.files import pdf
+from tests.waiting import until
 
 ADMINISTRATIVE = "definitions/administrative/1"
 FREEZE_ORDER = "definitions/incident-freeze-order/1"

@@ -13,11 +13,11 @@ from infra.demo.hooks import Receivers
 from infra.local import pki
 from infra.local.add_body import add_body
 from infra.local.members import Member, profile_folder
-from tests.chaos.waiting import until
 from tests.incidents.hub import Hub
 from tests.incidents.page import Page
 from tests.incidents.test_letters import NO_LINES, workflow_id
 from tests.incidents.ui import Ui
+from tests.waiting import until
 
 GOOD_FOR_SECONDS = 6
 LENDER = Member("lender", "بانک", "Lender", ("مدیر",))

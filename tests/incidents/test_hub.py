@@ -9,11 +9,11 @@ from infra.local.settings import config_file
 from services.runtime.channel import open_channel
 from services.runtime.config import load
 from tests.chaos.faults import runs
-from tests.chaos.waiting import until
 from tests.incidents.hub import NOTICE, Hub
 from tests.incidents.page import Page
 from tests.incidents.test_letters import NO_LINES, workflow_id
 from tests.incidents.ui import Ui
+from tests.waiting import until
 from workers.config import WorkerConfig
 from workers.connection import connect
 from workers.follow import Follower

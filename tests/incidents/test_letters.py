@@ -4,10 +4,10 @@ from urllib.parse import quote
 
 from dabir.formats import names
 from tests.chaos.faults import runs
-from tests.chaos.waiting import until
 from tests.incidents.hub import FREEZE_ORDER, Hub
 from tests.incidents.page import Page
 from tests.incidents.ui import Ui
+from tests.waiting import until
 
 NO_LINES = "No Workflows Found"
 
