@@ -5,8 +5,8 @@
 - one copy of intake, of documents and of the workers, which is kept away: test_copies.py, all three in one traffic
 - intake within its one transaction, and between COMMIT and its answer: test_commit.py
 - notifications while it tells: test_notifications.py
-- all workers between what members state after acceptance (a return, recalls and their answers, a reading) and its telling:
-  test_branches.py
+- all workers between what members state after acceptance (a return, recalls and their answers, a reading) and its
+  telling: test_branches.py
 - a member's system before it read the answer, which sends again: test_sender.py
 
 Further, runs are terminated in Temporal, and Temporal's file is deleted: test_temporal.py. Which letters travel is in
