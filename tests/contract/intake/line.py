@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import grpc.aio
 import psycopg
+from cryptography import x509
 
 from dabir.common.v1.statement_pb2 import StatementPayload
 from dabir.directory.v1.directory_pb2_grpc import DirectoryInternalServiceStub
@@ -76,6 +77,9 @@ class Line:
     pki: DevelopmentPki
     ports: dict[str, int] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _seals: dict[str, x509.Certificate] = field(default_factory=dict)
+    _verified: dict[str, StatementPayload] = field(default_factory=dict)
+    _connection: psycopg.Connection[Any] | None = None
 
     # Keys.
 
@@ -157,9 +161,14 @@ class Line:
 
     def sql(self, query: str, *values: object) -> list[Any]:
         """What stands there, or is put there behind the services' backs."""
-        with psycopg.connect(self.postgres.owner_url, autocommit=True) as connection:
-            cursor = connection.execute(query.encode(), values or None)
-            return cursor.fetchall() if cursor.description else []
+        if self._connection is None:
+            self._connection = psycopg.connect(self.postgres.owner_url, autocommit=True)
+        cursor = self._connection.execute(query.encode(), values or None)
+        return cursor.fetchall() if cursor.description else []
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
 
     @contextmanager
     def clock_ahead(self, interval: str) -> Iterator[None]:
@@ -173,21 +182,29 @@ class Line:
     def stored(self) -> dict[str, int]:
         """How much intake holds and has stated: the same before and after whatever is refused."""
         tables = ("letter", "delivery", "receipt", "recall", "reading", "operator_action")
-        found = {table: self.sql(f"SELECT count(*) FROM intake.{table}")[0][0] for table in tables}  # noqa: S608 - constants
-        found["statements"] = self.sql("SELECT count(*) FROM ledger.statement WHERE source = 'intake'")[0][0]
-        return found
+        counts = [f"(SELECT count(*) FROM intake.{table})" for table in tables]  # noqa: S608 - constants
+        counts.append("(SELECT count(*) FROM ledger.statement WHERE source = 'intake')")
+        return dict(zip((*tables, "statements"), self.sql(f"SELECT {', '.join(counts)}")[0], strict=True))
 
     def statements(self, subject: str) -> list[tuple[str, StatementPayload]]:
         """What is stated of a subject, each verified with its service's seal: compact JWS and payload, in order."""
         rows = self.sql("SELECT jws, source FROM ledger.statement WHERE subject = %s ORDER BY sequence", subject)
-        return [(jws, verify_statement(jws, self.seal(source).chain[0])) for jws, source in rows]
+        return [(jws, self._verify(jws, source)) for jws, source in rows]
+
+    def _verify(self, jws: str, source: str) -> StatementPayload:
+        """Each compact JWS is verified once: the whole ledger is looked through after many a test."""
+        if source not in self._seals:
+            self._seals[source] = self.seal(source).chain[0]
+        if jws not in self._verified:
+            self._verified[jws] = verify_statement(jws, self._seals[source])
+        return self._verified[jws]
 
     def check_books(self) -> None:
         """Every book: numbers from 1 without a gap or a repeat, each linked to the one before."""
         heads: dict[str, tuple[int, bytes]] = {}
         query = "SELECT jws FROM ledger.statement WHERE source = 'intake' ORDER BY ordinal"
         for (jws,) in self.sql(query):
-            payload = verify_statement(jws, self.seal("intake").chain[0])
+            payload = self._verify(jws, "intake")
             stated = next(event for event in payload.events.values() if event.links)
             for link in stated.links:
                 if link.chain.startswith("books/"):
@@ -217,6 +234,7 @@ async def run_line(folder: Path, postgres: Postgres, s3: S3Server, **settings: A
     finally:
         for name in list(line.processes):
             line.stop(name)
+        line.close()
 
 
 def _seed(line: Line) -> dict[str, Any]:
