@@ -35,7 +35,8 @@ def say(line: str) -> None:
 
 
 def run(directory: Path, replicas: int, only: Collection[str] = ()) -> None:
-    """Runs the stack in this process until SIGTERM or SIGINT. Raises StackError if it is running already.
+    """Runs the stack in this process until SIGTERM or SIGINT; SIGQUIT ends it without grace. Raises StackError if it is
+    running already.
 
     `only`: these processes and what they need.
     """
@@ -68,10 +69,17 @@ def prepare(stack: Stack) -> None:
 
 async def _supervise(stack: Stack, only: Collection[str]) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    supervisor = Supervisor(stack.directory, table(stack, only))
+
+    def abandon() -> None:
+        supervisor.abandon()
+        stop.set()
+
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
+    loop.add_signal_handler(signal.SIGQUIT, abandon)
     async with control_socket.served(stack):
-        await Supervisor(stack.directory, table(stack, only)).run(stop)
+        await supervisor.run(stop)
 
 
 def clear_remains(directory: Path) -> None:
@@ -156,9 +164,13 @@ def _wait_until_up(directory: Path, supervisor: int | None, report: Say) -> Stac
 
 def down(directory: Path, report: Say = say) -> bool:
     """Ends the stack, state kept, and returns when nothing of it runs; False if it was not running."""
+    return _end(directory, signal.SIGTERM, report)
+
+
+def _end(directory: Path, how: signal.Signals, report: Say) -> bool:
     pid = supervisor_pid(directory)
     if pid is not None:
-        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, how)
     deadline, killed = time.monotonic() + DOWN_TIMEOUT_SECONDS, False
     while True:
         if supervisor_pid(directory) is None:
@@ -180,7 +192,7 @@ def clean(directory: Path, report: Say = say) -> None:
         return
     if any(directory.iterdir()) and not (directory / "lock").exists():
         raise StackError(f"{directory} is not a stack's folder: nothing was deleted.")
-    down(directory, report)
+    _end(directory, signal.SIGQUIT, report)  # without grace: what it would still write is deleted
     postgres.remove(directory / "postgres")
     shutil.rmtree(directory)
 

@@ -56,8 +56,9 @@ def command(directory: Path, ports: Mapping[str, int]) -> Command:
         f"-dir={directory / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false",
         "-admin.ui=false", "-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false",
         f"-s3.config={directory / 's3.json'}",
-        "-s3.autoCreateBucket=false", "-s3.allowDeleteBucketNotEmpty=false", "-disableHttp", "-volume.max=1000",
-        "-master.volumeSizeLimitMB=128", "-filer.disableDirListing", "-filer.exposeDirectoryData=false",
+        "-s3.autoCreateBucket=false", "-s3.allowDeleteBucketNotEmpty=false", "-disableHttp",
+        "-volume.max=1000", "-volume.preStopSeconds=0", "-master.volumeSizeLimitMB=128",
+        "-filer.disableDirListing", "-filer.exposeDirectoryData=false",
         f"-filer.localSocket={sockets / 'filer.sock'}", f"-s3.localSocket={sockets / 's3.sock'}",
     ]  # fmt: skip
     for name in PORTS:

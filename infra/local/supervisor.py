@@ -61,6 +61,11 @@ class Supervisor:
         self._up = {process.name: asyncio.Event() for process in self.table}
         # Probes block; a dead server's probe may block for a while. One slow one must not hold up another's.
         self._threads = ThreadPoolExecutor(2 * len(self.table) + 2, thread_name_prefix="probe")
+        self._is_abandoned = False
+
+    def abandon(self) -> None:
+        """From now on processes are ended as if we had died: nobody will need what they leave."""
+        self._is_abandoned = True
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keeps every process running until `stop` is set, then ends them, dependants first."""
@@ -164,7 +169,8 @@ class Supervisor:
         return "ended"
 
     async def _end(self, process: Process, running: subprocess.Popen[bytes]) -> None:
-        await self._blocking(lambda: child.stop(running, process.stop_signal, process.stop_grace_seconds))
+        how = process.on_our_death if self._is_abandoned else process.stop_signal
+        await self._blocking(lambda: child.stop(running, how, process.stop_grace_seconds))
         self.states[process.name].pid = None
         self._pid_file(process).unlink(missing_ok=True)
 

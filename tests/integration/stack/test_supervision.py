@@ -1,5 +1,6 @@
 """The stack under kill -9: of each part, of the supervisor, and with Temporal's file deleted under it."""
 
+import asyncio
 import os
 import signal
 import threading
@@ -23,8 +24,10 @@ from temporalio.api.workflowservice.v1.request_response_pb2 import (
 from temporalio.api.workflowservice.v1.service_pb2_grpc import WorkflowServiceStub
 
 from infra.local import child, control, s3, temporal
+from infra.local.process import Process
 from infra.local.stack import Stack, StackError, opened, settle
-from tests.waiting import RECOVERY_SECONDS, until
+from infra.local.supervisor import Supervisor
+from tests.waiting import RECOVERY_SECONDS, eventually, until
 
 PARTS = ("postgres", "s3", "temporal")
 
@@ -215,6 +218,29 @@ def test_two_stacks_run_side_by_side(parts: Stack, tmp_path: Path) -> None:
     finally:
         control.clean(other.directory, quiet)
     assert not other.directory.exists()
+
+
+async def test_what_is_abandoned_is_given_no_grace(tmp_path: Path) -> None:
+    """As before `clean` deletes it all: it is killed, and not asked."""
+    for folder in ("run", "logs"):
+        (tmp_path / folder).mkdir()
+    listens, asked = tmp_path / "listens", tmp_path / "asked"
+    script = f"trap 'touch {asked}; exit' TERM; touch {listens}; while :; do sleep 0.1; done"
+
+    def ready() -> None:
+        listens.stat()
+
+    row = Process(name="listener", command=lambda: child.Command(("/bin/sh", "-c", script)), ready=ready, ports=())
+    supervisor, stop = Supervisor(tmp_path, [row]), asyncio.Event()
+    running = asyncio.create_task(supervisor.run(stop))
+    await eventually("it is up", lambda: supervisor.states["listener"].state == "up")
+    pid = supervisor.states["listener"].pid
+    supervisor.abandon()
+    stop.set()
+    await running
+    assert pid is not None
+    assert child.start_time(pid) is None
+    assert not asked.exists()
 
 
 def test_a_stack_that_runs_is_not_started_twice(parts: Stack) -> None:
