@@ -19,7 +19,7 @@ from tests.incidents.test_letters import NO_LINES, workflow_id
 from tests.incidents.ui import Ui
 from tests.waiting import until
 
-GOOD_FOR_SECONDS = 6
+GOOD_FOR_SECONDS = 5
 LENDER = Member("lender", "بانک", "Lender", ("مدیر",))
 SECONDS_A_DAY = 86400
 

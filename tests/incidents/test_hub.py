@@ -41,16 +41,15 @@ def test_postgresql_is_down(hub: Hub, ui: Ui) -> None:
 
 
 def see_outage(hub: Hub, ui: Ui, letter: str, part: str, says: str) -> None:
-    """In the UI, and by the page's first commands in the log of the part."""
+    """By the page's first commands in the log of the part, which tell before any step has waited; and in the UI."""
     page = Page("outage")
     ui.open(page.queries[0])
+    until(f"{part} says why", lambda: says in page.do(0, hub.stack.directory).stdout)
     ui.sees(workflow_id(letter))
     ui.follow(workflow_id(letter))
     ui.turn_to("User Metadata")
     ui.sees(*page.sees)
     ui.picture(f"outage-{part}")
-    looked = page.do(0, hub.stack.directory)
-    assert says in looked.stdout
 
 
 def see_it_over(hub: Hub, ui: Ui, letter: str) -> None:
