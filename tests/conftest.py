@@ -174,7 +174,8 @@ def s3_server() -> Iterator[S3Server]:
             s3.set_up(running.client())
             yield running
         finally:
-            child.stop(process, signal.SIGTERM, grace_seconds=5)
+            # At once, as above: it would take seconds to save what is thrown away.
+            child.stop(process, signal.SIGKILL, grace_seconds=5)
 
 
 @dataclass(frozen=True)
@@ -198,4 +199,4 @@ def temporal_server() -> Iterator[TemporalServer]:
             temporal.set_up(running.address)
             yield running
         finally:
-            child.stop(process, signal.SIGTERM, grace_seconds=5)
+            child.stop(process, signal.SIGKILL, grace_seconds=5)
