@@ -39,13 +39,24 @@ def pytest_configure() -> None:
     os.environ.setdefault(SEED, str(secrets.randbelow(1_000_000)))
 
 
+_SHORT = ("conformance", "contract", "unit", "vectors")
+"""Rooms that come last: a long one among them would end alone, with nothing left beside it."""
+_ALONE = ("test_doctor.py", "test_readme.py", "test_supervision.py")
+"""Files that do not use their room's stack, and start what they need themselves."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long rooms first; in them, and in each room, the order stays."""
+    items.sort(key=lambda item: item.nodeid.split("/")[1] in _SHORT)
+
+
 class ByRoom(LoadScopeScheduling):
     """A room that starts servers stays in one process, which starts them once; other tests go by file."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        _, *rooms, _ = path.split("/")
-        if rooms[0] in ("unit", "vectors"):
+        _, *rooms, file = path.split("/")
+        if rooms[0] in ("unit", "vectors") or file in _ALONE:
             return path
         alone = rooms[0] == "contract" or rooms[-1] in ("intake", "ledger")
         return "/".join(rooms if alone else rooms[:1])

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from infra.local import control
-from infra.local.settings import toml
+from infra.local.settings import chosen_file, toml
 from infra.parts import browser
 from infra.parts.cache import PartMissing
 from tests.incidents.hub import Hub
@@ -20,6 +19,7 @@ from tests.incidents.ui import Ui
 HERE = Path(__file__).parent
 SETTINGS: dict[str, dict[str, Any]] = {
     "intake": {"definition_folders": [HERE / "definitions"], "database_pool_wait_seconds": 1.0},
+    "evidence": {"sequencer_poll_ms": 100},  # looking fifty times a second, it takes a sixteenth of a core
     "workers": {
         "reconcile_seconds": 1.0,
         "follow_poll_seconds": 0.25,
@@ -45,20 +45,13 @@ def hub(
 ) -> Iterator[Hub]:
     """A stack with these settings, and its bodies."""
     release, directory = tmp_path_factory.mktemp("release"), stack_folder("incidents") / "state"
-    (release / "held").touch()
-
-    def set_up(_: str) -> None:
-        """A process is up: all settings are written, and those that ours are for wait for them."""
-        if (release / "held").exists():
-            for name, settings in SETTINGS.items():
-                _set(directory / "config" / f"{name}.toml", settings)
-            (release / "held").unlink()
-
+    directory.mkdir()
+    chosen_file(directory).write_text(toml(SETTINGS), encoding="utf-8")
     try:
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("PYTHONPATH", str(HERE / "release"))
             environment.setenv("DABIR_RELEASE", str(release))
-            stack = control.up(directory, 1, set_up)
+            stack = control.up(directory, 1)
         with Hub(stack, release, tmp_path_factory.mktemp("letters")) as opened:
             yield opened
     finally:
@@ -66,10 +59,6 @@ def hub(
         if supervisor is not None:
             os.kill(supervisor, signal.SIGKILL)  # everything dies with it: nothing is kept, so nothing need end well
         control.clean(directory)
-
-
-def _set(file: Path, changed: dict[str, Any]) -> None:
-    file.write_text(toml(tomllib.loads(file.read_text(encoding="utf-8")) | changed), encoding="utf-8")
 
 
 @pytest.fixture(scope="package")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from infra.local import control
+from infra.local.settings import chosen_file, toml
 from infra.local.stack import Stack
 
 
@@ -16,7 +17,9 @@ def stack(stack_folder: Callable[[str], Path]) -> Iterator[Stack]:
     `infra.local.members` has the bodies and their profiles, `control.status` the processes. A test that kills or stops
     something takes a stack of its own.
     """
-    folder = stack_folder("stack")
-    directory = folder / "state"
+    directory = stack_folder("stack") / "state"
+    directory.mkdir()
+    # Looking fifty times a second for what to number, it would take a sixteenth of a core from the tests beside it.
+    chosen_file(directory).write_text(toml({"evidence": {"sequencer_poll_ms": 100}}), encoding="utf-8")
     yield control.up(directory, 1)
     control.clean(directory)

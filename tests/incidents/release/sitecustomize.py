@@ -1,7 +1,7 @@
 """What a release of the workers may do to a stack. Python imports this at the start of each process of it (PYTHONPATH).
 
-In the folder DABIR_RELEASE, `held` keeps workers and intake from starting, as a roll-out that hangs. `changed` makes
-workers of a release whose story of a letter is another one, without `workflow.patched`: what replay tests find.
+In the folder DABIR_RELEASE, `held` keeps workers from starting, as a roll-out that hangs. `changed` makes workers of a
+release whose story of a letter is another one, without `workflow.patched`: what replay tests find.
 """
 
 import os
@@ -28,8 +28,8 @@ def change() -> None:
     LetterWorkflow._retain_documents = retain_later  # type: ignore[method-assign]
 
 
-if sys.orig_argv[1:3] in (["-m", "workers"], ["-m", "services.intake"]):
+if sys.orig_argv[1:3] == ["-m", "workers"]:
     while (RELEASE / "held").exists():
         time.sleep(0.05)
-if sys.orig_argv[1:3] == ["-m", "workers"] and (RELEASE / "changed").exists():
-    change()
+    if (RELEASE / "changed").exists():
+        change()
