@@ -3,20 +3,29 @@
 from dabir.client.errors import RefusedError
 from dabir.client.hub import Hub
 from dabir.client.journal import Journal
-from dabir.notifications.v1.notifications_pb2 import CreateEndpointRequest
+from dabir.notifications.v1.notifications_pb2 import (
+    ENDPOINT_STATE_DISABLED,
+    CreateEndpointRequest,
+    EnableEndpointRequest,
+)
 
 
 def webhook_secret(hub: Hub, journal: Journal, url: str) -> str:
-    """The secret of our endpoint at `url`, which is made if there is none: its id stands in the journal before."""
-    try:
-        return _asked(hub, journal, url)
-    except RefusedError as error:
-        if error.reason != "ENDPOINT_ID_REUSED":
-            raise
-        journal.drop_endpoint(url)  # the endpoint was deleted, and its id with it
-        return _asked(hub, journal, url)
+    """The secret of our endpoint at `url`, which is made if there is none, and sends again if it was disabled.
 
-
-def _asked(hub: Hub, journal: Journal, url: str) -> str:
-    request = CreateEndpointRequest(endpoint_id=journal.endpoint_id(url), url=url)
-    return hub.call(hub.notifications.CreateEndpoint, request).secret
+    Its id stands in the journal before it is used. That of a deleted endpoint is not used again: then its successor's
+    is, which is the same to every process of ours.
+    """
+    ended = ""
+    while True:
+        endpoint_id = journal.endpoint_id(url, ended)
+        try:
+            made = hub.call(hub.notifications.CreateEndpoint, CreateEndpointRequest(endpoint_id=endpoint_id, url=url))
+        except RefusedError as error:
+            if error.reason != "ENDPOINT_ID_REUSED":
+                raise
+            ended = endpoint_id
+            continue
+        if made.endpoint.state == ENDPOINT_STATE_DISABLED:
+            hub.call(hub.notifications.EnableEndpoint, EnableEndpointRequest(name=made.endpoint.name))
+        return made.secret

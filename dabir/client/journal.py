@@ -10,7 +10,7 @@
     journal/watch.sqlite, watch.lock            how far our feed was read, and alarms: watch_journal.py
     journal/recalls/{uuid}.{which}/recall.json, recall.p7s        `which`: `all`, or of the deliveries named
     journal/readings/{uuid}.{n}.{who}/request_id                  until the hub answered
-    journal/endpoints/{which}/request_id                          `which`: of the webhooks' URL
+    journal/endpoints/{which}/request_id                          `which`: of the URL, and of the id of the one before
     journal/downloads/{uuid}.{n}/{index}                          SHA-256 of a document that was downloaded, in hex
 
 An entry appears by one rename after all its files are on the disk: a kill leaves a whole entry or none. What is half
@@ -191,13 +191,9 @@ class Journal:
         """The hub answered it: the next reading is another one."""
         _drop(self._reading_folder(delivery, position))
 
-    def endpoint_id(self, url: str) -> str:
-        """The id of our endpoint at the URL: the same again until `drop_endpoint`, also after a kill."""
-        return _request_id(self._endpoints / _short_digest(url))
-
-    def drop_endpoint(self, url: str) -> None:
-        """It was deleted: the next one is another."""
-        _drop(self._endpoints / _short_digest(url))
+    def endpoint_id(self, url: str, ended: str) -> str:
+        """The id of our endpoint at the URL, or of the one after that whose id is `ended`: the same whoever asks."""
+        return _request_id(self._endpoints / _short_digest(f"{url}\n{ended}"))
 
     def add_downloaded(self, delivery: str, index: int, sha256: bytes) -> None:
         """Keeps that a document, 1-based, was downloaded and had this digest."""

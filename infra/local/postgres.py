@@ -25,6 +25,7 @@ from infra.local.child import Command
 
 OWNER = "dabir"
 """The superuser made by `initialise`: owns database and schema; no service connects as it."""
+_TRIES_AT_DEADLOCK = 5
 ROLES = ("directory", "documents", "evidence", "intake", "notifications")
 """One login role per service. Each owns nothing; what it may do is granted by infra/schema."""
 DATABASE = "dabir"
@@ -185,14 +186,18 @@ COMMENT ON TABLE public.schema_version IS
 
 
 def _apply(connection: psycopg.Connection, version: int, name: str, text: bytes, digest: str) -> None:
-    try:
-        with connection.transaction():
-            connection.execute(text)
-            connection.execute(
-                "INSERT INTO public.schema_version (version, name, sha256) VALUES (%s, %s, %s)", (version, name, digest)
-            )
-    except psycopg.Error as error:
-        raise PostgresError(f"{name} does not apply: {error}") from error
+    """Services of the release before may be running: who loses a deadlock against them tries again."""
+    insert = "INSERT INTO public.schema_version (version, name, sha256) VALUES (%s, %s, %s)"
+    for left in reversed(range(_TRIES_AT_DEADLOCK)):
+        try:
+            with connection.transaction():
+                connection.execute(text)
+                connection.execute(insert, (version, name, digest))
+        except psycopg.Error as error:
+            if not (isinstance(error, psycopg.errors.DeadlockDetected) and left):
+                raise PostgresError(f"{name} does not apply: {error}") from error
+        else:
+            return
 
 
 def _make_roles(connection: psycopg.Connection, passwords: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
 from services.runtime.config import ServiceConfig, StartRefused
@@ -75,7 +75,8 @@ def connection_string(config: ServiceConfig) -> str:
             f"{name} does not say sslmode=verify-full: in production add it, with sslrootcert=… for the CA of "
             f"PostgreSQL's certificate, or give the folder of a Unix socket as host."
         )
-    return conninfo
+    # Also with a socket, which has no TLS, for the environment or a service file may name an address beside it.
+    return make_conninfo(conninfo, sslmode="verify-full") if config.environment == "production" else conninfo
 
 
 def _trusts_nobody_between(parts: Mapping[str, str]) -> bool:

@@ -258,7 +258,10 @@ def _in_a_thread(resolve: Resolve, host: str, port: int) -> Future[Collection[st
         except Exception as error:
             found.set_exception(error)
 
-    threading.Thread(target=ask, name="resolve", daemon=True).start()
+    try:
+        threading.Thread(target=ask, name="resolve", daemon=True).start()
+    except RuntimeError as error:  # the machine has no thread left: for once, and not for the name
+        found.set_exception(OSError(str(error)))
     return found
 
 

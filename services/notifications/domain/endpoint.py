@@ -47,7 +47,8 @@ REPLACED_SECRETS_MAX = 4
 """Of one endpoint, in force at once: each is one more signature in every webhook's header."""
 
 # RFC 5321 section 4.1.2, Dot-string "@" Domain of at least two labels; no quoted strings, no address literals.
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+# Without % and !, by which some mail servers send on what is addressed to them.
+_ATOM = r"[A-Za-z0-9#$&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 # Names of this machine and of private networks (RFC 6761, RFC 6762, and what resolvers and clouds use).
 _NOT_ON_THE_INTERNET = frozenset({"localhost", "localdomain", "local", "internal"})
@@ -187,11 +188,16 @@ def page_size(given: int) -> int:
     return min(given or PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)
 
 
-def check_same_endpoint(stored: Endpoint, body: str, target: Target, event_types: Sequence[str]) -> None:
-    """Whether a repeated CreateEndpoint is the one that was answered. Raises EndpointIdReused."""
+def check_same_endpoint(
+    stored: Endpoint, body: str, clearance: int, target: Target, event_types: Sequence[str]
+) -> None:
+    """Whether a repeated CreateEndpoint is the one that was answered. Raises EndpointIdReused.
+
+    An endpoint above the caller's clearance is as another body's: who has its secret could speak for the hub there.
+    """
     had = Target(url=stored.url, email_address=stored.email_address, email_language=stored.email_language)
     same = (stored.body, had, stored.event_types) == (body, target, sorted(event_types))
-    if not same or stored.ended_at is not None:
+    if not same or stored.clearance > clearance or stored.ended_at is not None:
         raise EndpointIdReused(endpoint_id=stored.id)
 
 

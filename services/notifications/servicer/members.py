@@ -53,24 +53,25 @@ class NotificationServicer(NotificationServiceServicer):
                 stored = await endpoints.insert(
                     connection, who.body, who.clearance, endpoint, target, request.event_types, secret
                 )
-        rules.check_same_endpoint(stored, who.body, target, request.event_types)
+        rules.check_same_endpoint(stored, who.body, who.clearance, target, request.event_types)
         secret_text = rules.secret_text(stored.secret) if stored.channel == rules.WEBHOOK else ""
         return pb.CreateEndpointResponse(endpoint=messages.endpoint(stored), secret=secret_text)
 
     async def ListEndpoints(self, request: pb.ListEndpointsRequest, context: object) -> pb.ListEndpointsResponse:
-        binding, limit = (caller().body, "ListEndpoints"), rules.page_size(request.page_size)
+        who, limit = caller(), rules.page_size(request.page_size)
+        binding = (who.body, "ListEndpoints")
         after = page_token.decode(request.page_token, UUID, *binding) if request.page_token else None
         async with self._pool.connection() as connection:
-            found = await endpoints.list_of_body(connection, caller().body, after=after, limit=limit + 1)
+            found = await endpoints.list_of_body(connection, who.body, who.clearance, after=after, limit=limit + 1)
         token = page_token.encode([str(found[limit - 1].id)], *binding) if len(found) > limit else ""
         return pb.ListEndpointsResponse(endpoints=map(messages.endpoint, found[:limit]), next_page_token=token)
 
     async def DeleteEndpoint(self, request: pb.DeleteEndpointRequest, context: object) -> pb.DeleteEndpointResponse:
-        body = caller().body
-        endpoint = rules.split_endpoint(request.name, body)
+        who = caller()
+        endpoint = rules.split_endpoint(request.name, who.body)
         async with self._pool.connection() as connection, connection.transaction():
             claim_seconds = self._config.webhook_claim_seconds
-            if not await endpoints.end(connection, body, endpoint, claim_seconds=claim_seconds):
+            if not await endpoints.end(connection, who.body, who.clearance, endpoint, claim_seconds=claim_seconds):
                 raise EndpointNotFound
         return pb.DeleteEndpointResponse()
 
@@ -158,9 +159,9 @@ class NotificationServicer(NotificationServiceServicer):
 
 
 async def _mine(connection: Connection, name: str) -> Endpoint:
-    """The caller's endpoint by its name, locked. Raises EndpointNotFound, also for one that was deleted."""
-    body = caller().body
-    found = await endpoints.lock(connection, body, rules.split_endpoint(name, body))
+    """The caller's endpoint, locked. Raises EndpointNotFound, also for one deleted or above the caller's clearance."""
+    who = caller()
+    found = await endpoints.lock(connection, who.body, who.clearance, rules.split_endpoint(name, who.body))
     if found is None:
         raise EndpointNotFound
     return found

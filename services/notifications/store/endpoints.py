@@ -43,13 +43,13 @@ async def find(connection: Connection, endpoint: UUID) -> Endpoint | None:
     return found[0] if found else None
 
 
-async def lock(connection: Connection, caller_body: str, endpoint: UUID) -> Endpoint | None:
-    """An endpoint of the caller's that has not ended, until the transaction is over."""
+async def lock(connection: Connection, caller_body: str, clearance: int, endpoint: UUID) -> Endpoint | None:
+    """An endpoint of the caller's that has not ended and is not above its clearance, until the transaction is over."""
     query = f"""
         SELECT {COLUMNS} FROM notifications.endpoint AS e
-        WHERE e.id = %s AND e.body = %s AND e.ended_at IS NULL FOR UPDATE
+        WHERE e.id = %s AND e.body = %s AND e.clearance <= %s AND e.ended_at IS NULL FOR UPDATE
         """  # noqa: S608 - our own column names
-    found = await select(connection, query, (endpoint, caller_body))
+    found = await select(connection, query, (endpoint, caller_body, clearance))
     return found[0] if found else None
 
 
@@ -96,23 +96,32 @@ async def insert(
     return stored
 
 
-async def list_of_body(connection: Connection, caller_body: str, *, after: UUID | None, limit: int) -> list[Endpoint]:
-    """Those that have not ended, by id."""
+async def list_of_body(
+    connection: Connection, caller_body: str, clearance: int, *, after: UUID | None, limit: int
+) -> list[Endpoint]:
+    """Those that have not ended and are not above the caller's clearance, by id."""
     query = f"""
         SELECT {COLUMNS} FROM notifications.endpoint AS e
-        WHERE e.body = %s AND e.ended_at IS NULL AND (%s::uuid IS NULL OR e.id > %s) ORDER BY e.id LIMIT %s
+        WHERE e.body = %s AND e.clearance <= %s AND e.ended_at IS NULL AND (%s::uuid IS NULL OR e.id > %s)
+        ORDER BY e.id LIMIT %s
         """  # noqa: S608 - our own column names
-    return await select(connection, query, (caller_body, after, after, limit))
+    return await select(connection, query, (caller_body, clearance, after, after, limit))
 
 
-async def end(connection: Connection, caller_body: str, endpoint: UUID, *, claim_seconds: float) -> bool:
-    """Ends an endpoint of the caller's; False if it has none by this id. Repeating it changes nothing."""
-    mine = "SELECT id FROM notifications.endpoint WHERE body = %s AND ended_at IS NULL"
-    await _end_waiting(connection, endpoint, claim_seconds, mine, (caller_body,))
+async def end(
+    connection: Connection, caller_body: str, clearance: int, endpoint: UUID, *, claim_seconds: float
+) -> bool:
+    """Ends an endpoint of the caller's; False if it has none by this id that is not above its clearance.
+
+    Repeating it changes nothing.
+    """
+    mine = "SELECT id FROM notifications.endpoint WHERE body = %s AND clearance <= %s AND ended_at IS NULL"
+    await _end_waiting(connection, endpoint, claim_seconds, mine, (caller_body, clearance))
     query = """
-        UPDATE notifications.endpoint SET ended_at = coalesce(ended_at, clock_timestamp()) WHERE id = %s AND body = %s
+        UPDATE notifications.endpoint SET ended_at = coalesce(ended_at, clock_timestamp())
+        WHERE id = %s AND body = %s AND clearance <= %s
         """
-    return (await connection.execute(query, (endpoint, caller_body))).rowcount == 1
+    return (await connection.execute(query, (endpoint, caller_body, clearance))).rowcount == 1
 
 
 async def enable(connection: Connection, endpoint: UUID) -> None:

@@ -49,6 +49,20 @@ async def test_it_is_reached_over_verified_tls(
         assert connection.pgconn.ssl_in_use
 
 
+async def test_no_environment_leads_a_socket_elsewhere(
+    identities: Identities, postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """libpq takes an address from there beside a socket's folder; PostgreSQL itself has no TLS here."""
+    (folder := tmp_path / "socket").mkdir()
+    config = reached_by(identities, postgres, tmp_path, host=str(folder))
+    conninfo = make_conninfo(postgres.database_url("documents"), host=str(folder))
+    config.database_url_file.write_text(conninfo, encoding="utf-8")
+    monkeypatch.setenv("PGHOSTADDR", "127.0.0.1")
+    with pytest.raises(StartRefused, match=r"^The database does not let us in: .*(SSL|root certificate)"):
+        async with open_pool(config):
+            pass
+
+
 @pytest.mark.parametrize(
     ("roots", "host", "says"),
     [("others.pem", "localhost", "certificate verify failed"), ("roots.pem", "127.0.0.1", "does not match host name")],

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import uuid
+from typing import Any
 
 import psycopg
 import pytest
@@ -121,28 +122,51 @@ async def test_nobody_learns_of_what_no_certificate_is_cleared_for(
         assert refused.reason == "NOTIFICATION_NOT_FOUND"
 
 
-async def test_an_endpoint_keeps_its_makers_clearance_whoever_changes_it(service: Running) -> None:
+async def test_an_endpoint_keeps_its_makers_clearance_and_is_nobodys_with_less(service: Running) -> None:
     made = str(uuid.uuid4())
     mine, theirs = await service.create(URL, id=made), await service.create(URL, who="bank-cleared")
-    again = await service.create(URL, id=made, who="bank-cleared")
-    assert again == mine
-    for who, name in (("bank-cleared", mine.endpoint.name), ("bank", theirs.endpoint.name)):
-        stub, request_id = await service.stub(who), str(uuid.uuid4())
-        quiet = pb.QuietHours(start="22:00", end="06:00", time_zone="Asia/Tehran")
-        for call, request in (
-            (stub.EnableEndpoint, pb.EnableEndpointRequest(name=name)),
-            (stub.SetQuietHours, pb.SetQuietHoursRequest(name=name, quiet_hours=quiet)),
-            (stub.RotateEndpointSecret, pb.RotateEndpointSecretRequest(name=name, request_id=request_id)),
-        ):
-            await call(request, timeout=DEADLINE_SECONDS)
-    for who in CERTIFICATES:
+    names = {"bank": {mine.endpoint.name}, "bank-cleared": {mine.endpoint.name, theirs.endpoint.name}}
+    assert await service.create(URL, id=made, who="bank-cleared") == mine
+    again = theirs.endpoint.name.rpartition("/")[2]
+    assert (await refusal(service.create(URL, id=again, who="bank"))).reason == "ENDPOINT_ID_REUSED"
+    for who, seen in names.items():
         listed = await (await service.stub(who)).ListEndpoints(pb.ListEndpointsRequest(), timeout=DEADLINE_SECONDS)
-        assert {one.name: one.clearance for one in listed.endpoints} == {
-            mine.endpoint.name: CLASSIFICATION_NORMAL,
-            theirs.endpoint.name: CLASSIFICATION_HIGHLY_CONFIDENTIAL,
-        }
-    end = pb.DeleteEndpointRequest(name=theirs.endpoint.name)
-    await (await service.stub("bank")).DeleteEndpoint(end, timeout=DEADLINE_SECONDS)
+        assert {one.name for one in listed.endpoints} == seen
+    for call, request in await orders(service, "bank", theirs.endpoint.name):
+        assert (await refusal(call(request, timeout=DEADLINE_SECONDS))).reason == "ENDPOINT_NOT_FOUND"
+    for call, request in await orders(service, "bank-cleared", mine.endpoint.name):
+        await call(request, timeout=DEADLINE_SECONDS)
+    kept = service.hub.rows(b"SELECT id::text, clearance, ended_at IS NULL FROM notifications.endpoint")
+    assert {row[0]: row[1:] for row in kept} == {
+        made: (CLASSIFICATION_NORMAL, False),
+        again: (CLASSIFICATION_HIGHLY_CONFIDENTIAL, True),
+    }
+
+
+async def orders(service: Running, who: str, name: str) -> list[tuple[Any, Any]]:
+    """Everything that may be asked of an endpoint, its end last."""
+    stub, quiet = await service.stub(who), pb.QuietHours(start="22:00", end="06:00", time_zone="Asia/Tehran")
+    return [
+        (stub.EnableEndpoint, pb.EnableEndpointRequest(name=name)),
+        (stub.SetQuietHours, pb.SetQuietHoursRequest(name=name, quiet_hours=quiet)),
+        (stub.RotateEndpointSecret, pb.RotateEndpointSecretRequest(name=name, request_id=str(uuid.uuid4()))),
+        (stub.DeleteEndpoint, pb.DeleteEndpointRequest(name=name)),
+    ]
+
+
+async def test_what_a_release_before_queues_for_who_is_not_cleared_is_not_kept(service: Running) -> None:
+    delivery = await service.hub.delivery(CLASSIFICATION_CONFIDENTIAL)
+    mine, theirs = await service.create(URL), await service.create(URL, who="bank-cleared")
+    assert await service.notify(delivery) == 1
+    queue = """
+        INSERT INTO notifications.attempt (notification, endpoint)
+        SELECT n.id, e.id FROM notifications.notification AS n, notifications.endpoint AS e ON CONFLICT DO NOTHING
+        """
+    with psycopg.connect(service.hub.postgres.database_url("notifications"), autocommit=True) as connection:
+        connection.execute(queue.encode())
+    queued = service.hub.rows(b"SELECT endpoint::text FROM notifications.attempt")
+    assert queued == [(theirs.endpoint.name.rpartition("/")[2],)]
+    assert mine.endpoint.clearance < theirs.endpoint.clearance
 
 
 async def test_the_database_says_what_is_classified_how_whoever_writes(hub: Hub) -> None:

@@ -227,6 +227,8 @@ NO_ADDRESSES = [
     "root@localhost.localdomain",
     "root@bank.localhost",
     "root@bank.local",
+    "root%localhost@bank.example",
+    "relay!root@bank.example",
     "root@metadata.google.INTERNAL",
 ]
 

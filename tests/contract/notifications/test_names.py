@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import weakref
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -36,6 +37,18 @@ async def test_a_look_up_that_goes_on_is_told_of(slow: SlowNames) -> None:
         with pytest.raises(OutgoingFailed) as caught:
             await client.post("http://slow.bank.example:9/", b"{}", {})
     assert (caught.value.reason, caught.value.lookup) == ("CONNECTION_FAILED", None)
+
+
+async def test_a_machine_without_threads_is_out_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(_: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async with outgoing() as client:
+        monkeypatch.setattr(Thread, "start", exhausted)
+        with pytest.raises(OutgoingFailed) as caught:
+            await client.post("https://hooks.bank.example/", b"{}", {})
+        monkeypatch.undo()
+    assert caught.value.reason == "CONNECTION_FAILED"
 
 
 async def test_nobody_waits_for_a_look_up_when_the_process_ends(slow: SlowNames) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -9,6 +10,7 @@ import pytest
 
 from infra.local import postgres as server
 from tests.conftest import Postgres
+from tests.waiting import until
 
 
 def test_a_role_without_its_password_is_refused(postgres: Postgres) -> None:
@@ -59,6 +61,35 @@ def test_data_stays_where_it_was_made_when_its_folder_is_shut(tmp_path: Path, mo
 
 def test_set_up_may_be_repeated(postgres: Postgres) -> None:
     server.set_up(postgres.owner_url, postgres.passwords)
+
+
+def test_who_loses_a_deadlock_against_a_running_hub_applies_the_file_again(fresh_postgres: Postgres) -> None:
+    url = fresh_postgres.owner_url
+    with (
+        psycopg.connect(url, autocommit=True) as watching,
+        psycopg.connect(url) as serving,
+        ThreadPoolExecutor() as side,
+    ):
+        watching.execute("CREATE TABLE public.first (); CREATE TABLE public.second (); SELECT pg_advisory_lock(1)")
+        serving.execute("SET deadlock_timeout = '60s'; LOCK public.second")
+        text = b"SET deadlock_timeout = '1ms'; LOCK public.first; SELECT pg_advisory_xact_lock(1); LOCK public.second"
+
+        def apply() -> None:
+            with psycopg.connect(url, autocommit=True) as migrating:
+                server._apply(migrating, 900, "900_test.sql", text, "")
+
+        def waiting() -> int:
+            found = watching.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()
+            return found[0] if found else 0
+
+        applied = side.submit(apply)
+        until("the file waits", lambda: waiting() == 1)
+        served = side.submit(lambda: serving.execute("LOCK public.first").connection.commit())
+        until("who serves waits for it", lambda: waiting() == 2)
+        watching.execute("SELECT pg_advisory_unlock(1)")
+        served.result(30)
+        applied.result(30)
+        assert watching.execute("SELECT name FROM public.schema_version WHERE version = 900").fetchone() is not None
 
 
 def test_a_changed_schema_file_is_refused(fresh_postgres: Postgres) -> None:

@@ -106,6 +106,16 @@ def test_a_reading_has_one_id_until_it_was_answered(tmp_path: Path) -> None:
     assert journal.reading_id(delivery, "وزیر") != first
 
 
+def test_an_endpoint_has_one_id_until_it_ended_and_its_successor_too(tmp_path: Path) -> None:
+    journal, url = Journal(tmp_path), "https://bank.example/"
+    first = journal.endpoint_id(url, "")
+    assert uuid.UUID(first).version == 4
+    next_one = journal.endpoint_id(url, first)
+    assert len({first, next_one, journal.endpoint_id("https://bank.example/2", "")}) == 3
+    again = Journal(tmp_path)
+    assert (again.endpoint_id(url, ""), again.endpoint_id(url, first)) == (first, next_one)
+
+
 def test_what_was_downloaded_is_kept_by_index(tmp_path: Path) -> None:
     journal, delivery = Journal(tmp_path), f"letters/{uuid.uuid4()}/deliveries/3"
     assert journal.downloaded(delivery) == {}

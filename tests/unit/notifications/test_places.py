@@ -108,6 +108,22 @@ async def test_a_look_up_left_behind_is_its_endpoints(taken: Taken) -> None:
     assert taken.take(dead) == 1
 
 
+async def test_a_look_up_left_behind_is_a_failing_one_whatever_its_endpoint_does(taken: Taken) -> None:
+    lookups = {one.id: (one, asyncio.get_running_loop().create_future()) for one in [endpoint() for _ in range(16)]}
+    for one, lookup in lookups.values():
+        taken.places.keep(one, lookup)
+    assert [taken.take(one) for one, _ in lookups.values()] == [0] * 16  # sound, as they were listed
+    assert taken.take(endpoint(failing=True)) == 0
+
+
+async def test_half_of_the_places_are_never_of_look_ups_left_behind(taken: Taken) -> None:
+    for _ in range(8):
+        hanging = endpoint()
+        for _ in range(4):  # begun before any of them was left behind
+            taken.places.keep(hanging, asyncio.get_running_loop().create_future())
+    assert [taken.take(endpoint()) for _ in range(5)] == [4, 4, 4, 4, 0]
+
+
 async def test_a_place_is_free_again_when_its_try_ends(taken: Taken) -> None:
     sound = endpoint()
     taken.take(sound)
