@@ -1,7 +1,7 @@
 """What is done to the hub under the demo's letters, and what must be whole after each. kill -9 of:
 
 - every service, directory, documents, intake, evidence and notifications, with all its copies; the workers; Temporal;
-  PostgreSQL; the S3 server: test_kill.py, three of them in the course of one traffic
+  PostgreSQL; the S3 server: test_kill.py, three of them in the course of one traffic; and all at once
 - one copy of intake, of documents and of the workers, which is kept away: test_copies.py, all three in one traffic
 - intake within its one transaction, and between COMMIT and its answer: test_commit.py
 - notifications while it tells: test_notifications.py

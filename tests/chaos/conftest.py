@@ -15,12 +15,10 @@ import pytest
 
 from infra.local import control
 from infra.local.settings import DEMO_DEFINITIONS, chosen_file, toml
-from infra.local.stack import MOST_REPLICAS, SERVICES, Stack, replica_name
+from infra.local.stack import MOST_REPLICAS, Stack
 from tests.chaos.post import Post
 from tests.conftest import SEED
 
-TWICE = ("intake", "documents", "workers")
-"""What runs in two copies: test_copies.py takes one away."""
 SETTINGS = {
     "intake": {"definition_folders": [DEMO_DEFINITIONS, Path(__file__).with_name("definitions")]},
     # What was killed or terminated is taken up again after seconds, and not within a minute: the same, seen sooner.
@@ -38,12 +36,11 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
 
 @pytest.fixture(scope="package")
 def stack(stack_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A whole stack of these tests' own: every case leaves it whole for the next."""
+    """A whole stack of these tests' own, two of everything of the hub's: every case leaves it whole for the next."""
     directory = stack_folder("chaos") / "state"
     directory.mkdir()
     chosen_file(directory).write_text(toml(SETTINGS), encoding="utf-8")
-    copies = [replica_name(name, number) for name in TWICE for number in range(1, MOST_REPLICAS + 1)]
-    yield control.up(directory, MOST_REPLICAS, only=[*SERVICES, *copies])
+    yield control.up(directory, MOST_REPLICAS)
     supervisor = control.supervisor_pid(directory)
     assert supervisor is not None
     os.kill(supervisor, signal.SIGKILL)  # everything dies with it: nothing is kept, so nothing need end well

@@ -15,7 +15,7 @@ from temporalio.api.workflowservice.v1.service_pb2_grpc import WorkflowServiceSt
 
 from infra.local import control, temporal
 from infra.local.stack import Stack, replica_name
-from tests.waiting import until
+from tests.waiting import RECOVERY_SECONDS, until
 
 Killed = dict[str, int]
 """Processes that were killed: the id that each had, by its name in the stack."""
@@ -37,7 +37,7 @@ def kill(stack: Stack, *processes: str) -> Killed:
     return killed
 
 
-def wait_until_back(stack: Stack, killed: Killed) -> None:
+def wait_until_back(stack: Stack, killed: Killed, timeout_seconds: float = RECOVERY_SECONDS) -> None:
     """Returns when these run again, as others than were killed, and everything else is up."""
 
     def back() -> bool:
@@ -45,7 +45,7 @@ def wait_until_back(stack: Stack, killed: Killed) -> None:
         others = all(known[process]["pid"] != pid for process, pid in killed.items())
         return others and all(process["state"] == "up" for process in known.values())
 
-    until(f"{', '.join(killed)} came back and everything is up", back)
+    until(f"{', '.join(killed)} came back and everything is up", back, timeout_seconds)
 
 
 def delete_temporal(stack: Stack) -> Killed:

@@ -1,4 +1,4 @@
-"""Of what runs twice one copy is killed under letters and kept away: they go on through the other.
+"""Everything runs twice. One copy is killed under letters and kept away: they go on through the other.
 
 Intake's, documents' and the workers' die in the course of one traffic and stay away until its letters have arrived.
 """
@@ -22,9 +22,9 @@ from tests.chaos.post import Post
 from tests.chaos.traffic import PHASES, Traffic, draw_moment
 from tests.waiting import until
 
-CALLED = ("intake", "documents")
+CALLED = ("directory", "intake", "documents")
 """By members; workers are called by nobody."""
-COPIED = (*CALLED, "workers")
+KILLED = ("intake", "documents", "workers")
 
 
 @contextlib.contextmanager
@@ -48,7 +48,7 @@ def test_letters_go_on_through_the_other(stack: Stack, post: Post, chance: rando
     before: dict[str, float] = {}
     both_serve(stack, post)
     with Traffic(post, chance) as traffic, contextlib.ExitStack() as absent:
-        for service, phase in zip(chance.sample(COPIED, len(COPIED)), PHASES, strict=True):
+        for service, phase in zip(chance.sample(KILLED, len(KILLED)), PHASES, strict=True):
             victim, other = chance.sample(faults.copies(stack, service), 2)
             traffic.wait_for(*draw_moment(chance, phase))
             print(f"{victim} is killed")
@@ -76,6 +76,7 @@ def both_serve(stack: Stack, post: Post) -> None:
 
 def call(client: Client) -> None:
     """One call of each of what members call."""
+    client.bodies()
     next(client.letters(), None)
     with contextlib.suppress(RefusedError):  # there is no such document
         request = QueryUploadRequest(document=names.document(str(uuid.uuid4())))
@@ -87,5 +88,5 @@ def served(stack: Stack, process: str) -> float:
     with urllib.request.urlopen(f"http://{stack.address(f'{process}.metrics')}/metrics", timeout=10) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
     samples = [sample for family in families for sample in family.samples if sample.name == "dabir_calls_total"]
-    of_members = ("SenderService/", "RecipientService/", ".DocumentService/")
+    of_members = ("SenderService/", "RecipientService/", ".DocumentService/", "DirectoryService/ListBodies")
     return sum(sample.value for sample in samples if any(part in sample.labels["rpc"] for part in of_members))

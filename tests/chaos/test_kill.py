@@ -8,11 +8,14 @@ import random
 
 import pytest
 
+from infra.local import control
 from infra.local.stack import Stack
 from tests.chaos import faults, whole
 from tests.chaos.post import Post
 from tests.chaos.traffic import PHASES, Traffic, draw_moment
 
+TOGETHER_SECONDS = 200.0
+"""All of them start at the same time: on a slow machine that takes longer than any of them alone."""
 VICTIMS = (
     ("directory", "evidence", "notifications"),
     ("documents", "postgres", "s3"),
@@ -31,3 +34,11 @@ def test_killed_under_letters(stack: Stack, post: Post, chance: random.Random, v
         travelled = traffic.finish()
     faults.wait_until_back(stack, killed)
     whole.check(stack, post, travelled)
+
+
+def test_every_process_killed_at_once_comes_back(stack: Stack, post: Post) -> None:
+    killed = faults.kill(stack, *control.status(stack.directory))
+    faults.wait_until_back(stack, killed, TOGETHER_SECONDS)
+    whole.check(stack, post)
+    for client in post.clients.values():
+        assert client.bodies()
