@@ -4,12 +4,12 @@ To be run with a release: what is saved must replay with all code that comes aft
 """
 
 import os
+import subprocess
 import sys
-
-import pytest
 
 from tests.workflow.test_replay import FOLDER, SAVE
 
 if __name__ == "__main__":
-    os.environ[SAVE] = str(FOLDER)
-    sys.exit(pytest.main(["-q", str(FOLDER.parent / "workflow" / "test_replay.py"), "-k", "replays_as_it_was_played"]))
+    played = [str(FOLDER.parent / "workflow" / "test_replay.py"), "-k", "replays_as_it_was_played"]
+    command = [sys.executable, "-m", "pytest", "-q", *played]
+    sys.exit(subprocess.run(command, env=os.environ | {SAVE: str(FOLDER)}, check=False).returncode)

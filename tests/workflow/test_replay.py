@@ -24,6 +24,7 @@ from tests.waiting import eventually
 from tests.workflow.conftest import Line
 from tests.workflow.small_intake import now, stamp
 from tests.workflow.stories import STORIES
+from tests.workflow.test_closing import second_is_copy
 from workers.converter import DATA_CONVERTER
 from workers.worker import WORKFLOW_RUNNER, WORKFLOWS
 
@@ -41,7 +42,7 @@ async def replay(history: WorkflowHistory) -> None:
 
 
 def test_a_history_of_every_story_is_kept() -> None:
-    assert {"letter", *STORIES} <= {name.rpartition("-")[0] for name in HISTORIES}
+    assert {"letter", "told-after-closing", *STORIES} <= {name.rpartition("-")[0] for name in HISTORIES}
 
 
 @pytest.mark.parametrize("name", HISTORIES)
@@ -113,6 +114,22 @@ async def test_an_eventful_letter_replays_as_it_was_played(line: Line) -> None:
         history = await run.fetch_history()
     await replay(history)
     save("letter", history)
+
+
+async def test_a_closed_letter_that_still_tells_replays_as_it_was_played(line: Line) -> None:
+    """A copy that was not told when the letter closed."""
+    line.hub.out("Notify")
+    async with line.working(), line.following():
+        plan = await line.hub.intake.register(2, delivery=second_is_copy)
+        await line.shows(plan.letter, DabirStage="AWAITING_ACCEPTANCE")
+        await line.hub.intake.accept(plan.deliveries[0].delivery)
+        await line.shows(plan.letter, DabirStage="CLOSED", DabirAttention="RETRYING")
+        line.hub.mend()
+        run = line.run_of(plan.letter)
+        await run.result()
+    history = await run.fetch_history()
+    await replay(history)
+    save("told-after-closing", history)
 
 
 def save(name: str, history: WorkflowHistory) -> None:
