@@ -102,7 +102,8 @@ class ServiceConfig(ProcessConfig):
     max_concurrent_rpcs: int = 256
     """Calls in work at once; further ones get RESOURCE_EXHAUSTED with RetryInfo."""
     max_unlisted_streams: int = 16
-    """Of health and reflection, which need no more than a certificate of our CA, at once."""
+    """Of health and reflection, which need no more than a certificate of our CA, at once; also how many of health's
+    other calls may keep us waiting for their message at once."""
     max_concurrent_streams: int = 128
     """Calls in work at once on one connection; further ones wait at the client."""
     message_max_bytes: int = 4 * 1024 * 1024
@@ -113,7 +114,8 @@ class ServiceConfig(ProcessConfig):
     deadline_min_seconds: float = 0.1
     """A mutating call with less time left is refused before any work is done."""
     stream_idle_seconds: float = 30.0
-    """A stream whose other end neither sends nor takes a message for this long is ended."""
+    """A stream whose other end neither sends nor takes a message for this long is ended; so is any other call whose
+    request is not there, whole, this long after it began."""
     stream_recheck_seconds: float = 30.0
     """How often the caller of an open stream is authenticated again; at most 60."""
     identity_cache_seconds: float = 30.0

@@ -1,7 +1,8 @@
 """The gate: every call, unary or stream, takes the seven steps of `_steps` in their order before its servicer sees it.
 
-Not authenticated *and* invalid is therefore UNAUTHENTICATED. Requests are parsed behind authorisation, not before: what
-a stranger sends is not even decoded.
+Not authenticated *and* invalid is therefore UNAUTHENTICATED. Requests are taken and parsed behind authorisation, not
+before: what a stranger sends is not even read. That is why to grpc every RPC is one with a stream of requests: it reads
+the message of any other before it asks the gate, without a limit of time. On the wire they are the same.
 """
 
 import asyncio
@@ -32,7 +33,10 @@ from services.runtime.refusals import (
     DeadlineTooShort,
     Overloaded,
     RequestInvalid,
+    RequestLate,
     RequestMalformed,
+    RequestMissing,
+    RequestRepeated,
     RoleMissing,
     StreamIdle,
 )
@@ -42,14 +46,17 @@ _DETAILS = "grpc-status-details-bin"
 # No list of a request may hold more (the longest are Advance's refusals). Rules judge every element, also of a list
 # that is too long: four megabytes of empty elements would take a minute and gigabytes.
 _LIST_MAX_ELEMENTS = 1000
+# To grpc a client that left also sent its last message: its cancellation comes right behind, and is not a refusal.
+_LEAVING_SECONDS = 0.05
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 @dataclass
 class Call:
-    """One call on its way. `code`: how it ends. `waiting_since`: since when it waits for the client, None while we
-    work. `ended_by`: why the gate itself ended a stream.
+    """One call on its way. `streams`: either way; `many`: its requests are a stream. `code`: how it ends.
+    `waiting_since`: since when a stream waits for the client, None while we work. `ended_by`: why the gate itself ended
+    it.
     """
 
     rpc: str
@@ -57,6 +64,7 @@ class Call:
     access: Access
     parse: Callable[[bytes], Message]
     streams: bool
+    many: bool = False
     request_id: str = ""
     caller: Caller | None = None
     code: str = "OK"
@@ -89,6 +97,7 @@ class Gate(grpc.aio.ServerInterceptor):
         self._config, self._authentication, self._metrics, self._access = config, authentication, metrics, access
         self._running = 0
         self._unlisted_streams = 0
+        self._unheard: dict[asyncio.Task[Any], Call] = {}
 
     @asynccontextmanager
     async def _steps(self, call: Call, received: Any) -> AsyncIterator[Any]:
@@ -98,7 +107,7 @@ class Gate(grpc.aio.ServerInterceptor):
                     await self._authenticate(call)
                     self._authorise(call)
                     self._keep_deadline(call)
-                    yield self._validated(call, received)
+                    yield await self._validated(call, received)
 
     @contextmanager
     def _logged(self, call: Call) -> Iterator[None]:
@@ -143,7 +152,8 @@ class Gate(grpc.aio.ServerInterceptor):
         """Among the calls in work. Raises Overloaded.
 
         Health is not: who restarts what does not answer must not restart what is only busy. Its streams, and those of
-        reflection, which any certificate of our CA may open, are few and take no room from members' calls.
+        reflection, which any certificate of our CA may open, are few and take no room from members' calls; so are its
+        other calls until their message is in (`_unheard_few`).
         """
         unlisted, streams = call.access.handshake_only, call.streams
         self._running += not unlisted
@@ -186,9 +196,43 @@ class Gate(grpc.aio.ServerInterceptor):
         if call.access.mutating and remaining is not None and remaining < needed:
             raise DeadlineTooShort(rpc=call.rpc, needed_seconds=needed)
 
-    def _validated(self, call: Call, received: Any) -> Any:
+    async def _validated(self, call: Call, received: AsyncIterator[bytes]) -> Any:
         """A request's message, or the iterator of a stream's."""
-        return parsed(call, received) if isinstance(received, bytes) else self._stream(call, received)
+        return self._stream(call, received) if call.many else parsed(call, await self._only(call))
+
+    async def _only(self, call: Call) -> bytes:
+        """The one message of a call whose requests are no stream; the client's end of the call is behind it."""
+        seconds = self._config.stream_idle_seconds
+        try:
+            with self._unheard_few(call):
+                async with asyncio.timeout(seconds):
+                    if (message := await call.context.read()) is grpc.aio.EOF:
+                        await asyncio.sleep(_LEAVING_SECONDS)
+                        raise RequestMissing(rpc=call.rpc)
+                    if await call.context.read() is not grpc.aio.EOF:
+                        raise RequestRepeated(rpc=call.rpc)
+        except TimeoutError as error:
+            raise RequestLate(rpc=call.rpc, idle_seconds=seconds) from error
+        return bytes(message)
+
+    @contextmanager
+    def _unheard_few(self, call: Call) -> Iterator[None]:
+        """Health's calls that keep us waiting are few, too: who does so for longest gives way to who comes, for a check
+        that is refused could restart us.
+        """
+        task = asyncio.current_task()
+        if task is None or call.streams or not call.access.handshake_only:
+            yield
+            return
+        self._unheard[task] = call
+        if len(self._unheard) > self._config.max_unlisted_streams:
+            longest = next(iter(self._unheard))
+            self._unheard.pop(longest).ended_by = Overloaded(retry_after_seconds=1)
+            longest.cancel()
+        try:
+            yield
+        finally:
+            self._unheard.pop(task, None)
 
     async def _stream(self, call: Call, received: AsyncIterator[bytes]) -> AsyncIterator[Message]:
         call.waits()
@@ -242,19 +286,22 @@ class Gate(grpc.aio.ServerInterceptor):
         access = self._access[rpc]
 
         def call(context: Context) -> Call:
-            streams = handler.request_streaming or handler.response_streaming
-            return Call(rpc, context, access, handler.request_deserializer, streams)
+            many = handler.request_streaming
+            return Call(rpc, context, access, handler.request_deserializer, many or handler.response_streaming, many)
 
-        respond = self._respond_by_stream if handler.response_streaming else self._respond_at_once
-        behaviour = _behaviour(handler)
-        wrap = _WRAPPERS[handler.request_streaming, handler.response_streaming]
-        return wrap(respond(call, behaviour), response_serializer=handler.response_serializer)
+        behaviour, serializer = _behaviour(handler), handler.response_serializer
+        if handler.response_streaming:
+            respond = self._respond_by_stream(call, behaviour)
+            return grpc.stream_stream_rpc_method_handler(respond, response_serializer=serializer)
+        return grpc.stream_unary_rpc_method_handler(
+            self._respond_at_once(call, behaviour), response_serializer=serializer
+        )
 
     def _respond_at_once(self, new_call: Callable[[Context], Call], behaviour: Any) -> Any:
         async def respond(received: Any, context: Context) -> Any:
             call = new_call(context)
             async with self._steps(call, received) as request:
-                if isinstance(received, bytes):
+                if not call.many:
                     return await behaviour(request, context)
                 async with self._watched(call):
                     return await behaviour(request, context)
@@ -275,14 +322,6 @@ class Gate(grpc.aio.ServerInterceptor):
                     call.works()
 
         return respond
-
-
-_WRAPPERS: Mapping[tuple[bool, bool], Callable[..., "grpc.RpcMethodHandler[Any, Any]"]] = {
-    (False, False): grpc.unary_unary_rpc_method_handler,
-    (False, True): grpc.unary_stream_rpc_method_handler,
-    (True, False): grpc.stream_unary_rpc_method_handler,
-    (True, True): grpc.stream_stream_rpc_method_handler,
-}
 
 
 def _aborted_with(context: Context) -> str:

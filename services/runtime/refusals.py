@@ -43,8 +43,32 @@ class RequestMalformed(InvalidArgument):
     template_fa = "قالب درخواست درست نیست. کدها را از پروتوهای سامانه بسازید."
 
 
+class RequestLate(DeadlineExceeded):
+    """The request's message did not come, or not to its end."""
+
+    reason = "REQUEST_LATE"
+    template = "The request of {rpc} was not there in {idle_seconds} seconds. Nothing was done; send it at once."
+    template_fa = "درخواست تا {idle_seconds} ثانیه کامل نرسید و کاری انجام نشد. آن را یکجا بفرستید."
+
+
+class RequestMissing(InvalidArgument):
+    """The client ended its side without a message."""
+
+    reason = "REQUEST_MISSING"
+    template = "{rpc} takes one request and none was sent. Generate the stubs from the hub's protos."
+    template_fa = "درخواستی فرستاده نشد. کدها را از پروتوهای سامانه بسازید."
+
+
+class RequestRepeated(InvalidArgument):
+    """More than one message where the RPC takes one."""
+
+    reason = "REQUEST_REPEATED"
+    template = "{rpc} takes one request and more were sent. Generate the stubs from the hub's protos."
+    template_fa = "این فراخوانی تنها یک درخواست می‌پذیرد. کدها را از پروتوهای سامانه بسازید."
+
+
 class Overloaded(ResourceExhausted):
-    """More calls in work than `max_concurrent_rpcs`, or streams of strangers than `max_unlisted_streams`."""
+    """More calls in work than `max_concurrent_rpcs`, or of strangers than `max_unlisted_streams`."""
 
     reason = "OVERLOADED"
     template = "The hub has more to do than it can at this moment. Send the same request again a little later."
