@@ -21,4 +21,4 @@ async def eventually(what: str, condition: Callable[[], bool | Awaitable[bool]],
     deadline = time.monotonic() + timeout_seconds
     while not (holds if isinstance(holds := condition(), bool) else await holds):
         assert time.monotonic() < deadline, f"not within {timeout_seconds:g} s: {what}"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from dabir.cli import hub, look, receive, send, session, watch
+from dabir.cli import hub, look, receive, send, session, tunnel, watch
 
 
 @click.group(cls=session.Commands, epilog=(session.__doc__ or "").partition("\n\n")[2])
@@ -21,7 +21,7 @@ def hub_group() -> None:
     """The local stack."""
 
 
-for room in (send, receive, look, watch):
+for room in (send, receive, look, watch, tunnel):
     room.register(main)
 hub.register(hub_group)
 

@@ -5,6 +5,8 @@ import http.client
 import json
 import os
 import re
+import signal
+import stat
 import subprocess
 import sys
 import time
@@ -160,8 +162,49 @@ def test_the_receiver_signs_for_a_letter_and_saves_it(integrator: Integrator, ur
         assert stranger.getresponse().status == 400
 
 
+TUNNELLED = re.findall(r"^app/bin/(dabir) --profile \S+ (tunnel .*) &\n(buf curl .*)$", PAGE, re.MULTILINE)
+
+
+def test_go_calls_through_the_tunnel_as_the_page_says(integrator: Integrator) -> None:
+    ((program, tunnel, curl),) = TUNNELLED
+    command: list[str | Path] = [
+        integrator.folder / "app" / "bin" / program, "--profile", integrator.profile("payroll"), *tunnel.split()
+    ]  # fmt: skip
+    socket = integrator.folder / tunnel.split()[-1]
+    running = subprocess.Popen(command, cwd=integrator.folder, env=integrator.environment, stdout=subprocess.PIPE)
+    try:
+        assert running.stdout is not None
+        assert running.stdout.readline() == f"directory at {socket.name}, as bodies/payroll\n".encode()
+        assert stat.S_IMODE(socket.stat().st_mode) == 0o600
+        for _ in range(2):
+            done = subprocess.run(
+                [BUF, *curl.split()[1:]], cwd=integrator.folder, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stderr
+            assert "bodies/payroll" in {body["name"] for body in json.loads(done.stdout)["bodies"]}
+        again = integrator.run("dabir", "--profile", integrator.profile("payroll"), *tunnel.split(), code=2)
+        assert "SOCKET_EXISTS" in again
+    finally:
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=10)
+    assert running.returncode == 0
+    assert not socket.exists()
+
+
+def test_a_tunnel_to_a_hub_that_is_down_is_not_opened(integrator: Integrator, tmp_path: Path) -> None:
+    profile = Path(integrator.profile("payroll"))
+    elsewhere = profile.with_name("elsewhere.toml")
+    text = re.sub(
+        r'(?m)^directory = ".*"$', f'directory = "127.0.0.1:{free_port()}"', profile.read_text(encoding="utf-8")
+    )
+    elsewhere.write_text(text, encoding="utf-8")
+    said = integrator.run("dabir", "--profile", str(elsewhere), "tunnel", "directory", str(tmp_path / "s"), code=3)
+    assert "NO_ANSWER" in said
+    assert not (tmp_path / "s").exists()
+
+
 def test_go_cannot_read_the_certificates_as_yet_as_the_page_says(stack: Stack) -> None:
-    """The day this fails, the page gets the line with `buf curl` that stands here."""
+    """The day this fails, nobody needs `dabir tunnel`: the page gets the line with `buf curl` that stands here."""
     member = profiles.read(stack.directory / "profiles" / "interior" / "profile.toml")
     identity = (
         "--cacert",
