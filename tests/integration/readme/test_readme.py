@@ -23,6 +23,7 @@ import pytest
 from infra.demo import render
 from infra.local import child
 from tests.integration.planned import KEYS, is_planned
+from tests.waiting import until
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
@@ -243,4 +244,4 @@ def test_a_command_that_does_not_end_is_ended_with_all_it_started(
     monkeypatch.setattr(sys.modules[__name__], "COMMAND_SECONDS", 0.5)
     with pytest.raises(AssertionError, match="did not end"):
         Reader(tmp_path).follow(Command("sleep 1000 & echo $! > pid; wait", None))
-    assert child.start_time(int((tmp_path / "pid").read_text())) is None
+    until("what it started is gone", lambda: child.start_time(int((tmp_path / "pid").read_text())) is None)
