@@ -58,11 +58,11 @@ lint: $(SYNCED)
 	$(RUN) protos/generate.py --check
 
 # Parts are got first: a build of Temporal takes longer than any test may. Rooms without I/O need none.
-# Four processes on two cores: tests wait for servers part of the time. A room that starts servers stays in one of them, and
+# Three processes on two cores: tests wait for servers part of the time. A room that starts servers stays in one of them, and
 # long rooms come first (tests/conftest.py): sorted by their number of tests, as pytest-xdist would, they would come last.
 tests: $(SYNCED)
 	$(if $(filter unit vectors,$(ROOM)),,$(RUN) -m infra.parts)
-	$(RUN) -m pytest --numprocesses=4 --no-loadscope-reorder tests/$(ROOM)
+	$(RUN) -m pytest --numprocesses=3 --no-loadscope-reorder tests/$(ROOM)
 
 # The environment follows the lock file: made once, brought up to date only when the lock or the project changed.
 $(SYNCED): pyproject.toml uv.lock
