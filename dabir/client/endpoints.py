@@ -9,6 +9,9 @@ from dabir.notifications.v1.notifications_pb2 import (
     EnableEndpointRequest,
 )
 
+_MOST_ENDED = 1000
+"""Endpoints deleted one after the other at one URL: a hub that knows every id is asked no further."""
+
 
 def webhook_secret(hub: Hub, journal: Journal, url: str) -> str:
     """The secret of our endpoint at `url`, which is made if there is none, and sends again if it was disabled.
@@ -17,15 +20,16 @@ def webhook_secret(hub: Hub, journal: Journal, url: str) -> str:
     is, which is the same to every process of ours.
     """
     ended = ""
-    while True:
+    for left in reversed(range(_MOST_ENDED)):
         endpoint_id = journal.endpoint_id(url, ended)
         try:
             made = hub.call(hub.notifications.CreateEndpoint, CreateEndpointRequest(endpoint_id=endpoint_id, url=url))
         except RefusedError as error:
-            if error.reason != "ENDPOINT_ID_REUSED":
+            if error.reason != "ENDPOINT_ID_REUSED" or not left:
                 raise
             ended = endpoint_id
             continue
         if made.endpoint.state == ENDPOINT_STATE_DISABLED:
             hub.call(hub.notifications.EnableEndpoint, EnableEndpointRequest(name=made.endpoint.name))
         return made.secret
+    raise AssertionError("the last of them returns or raises")

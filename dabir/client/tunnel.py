@@ -16,6 +16,7 @@ from dabir.client.errors import InputError, UnavailableError
 from dabir.client.profile import Profile
 
 _BLOCK_BYTES = 65_536
+_DIAL_SECONDS = 10.0
 _OURS_ALONE = 0o177
 
 
@@ -65,12 +66,14 @@ class _Tunnel:
             host, _, port = address.rpartition(":")
             name = self._server_name or host
             try:
-                return await asyncio.open_connection(
-                    host.strip("[]"), int(port), ssl=self._context, server_hostname=name
-                )
-            except OSError as error:
+                async with asyncio.timeout(_DIAL_SECONDS):
+                    return await asyncio.open_connection(
+                        host.strip("[]"), int(port), ssl=self._context, server_hostname=name
+                    )
+            except OSError as error:  # one that is too late is among them
                 failed = error
-        raise UnavailableError("NO_ANSWER", f"{', '.join(self._addresses)}: {failed}; try again") from failed
+        why = str(failed) or f"not within {_DIAL_SECONDS:g} seconds"
+        raise UnavailableError("NO_ANSWER", f"{', '.join(self._addresses)}: {why}; try again") from failed
 
     async def join(self, near_reader: asyncio.StreamReader, near_writer: asyncio.StreamWriter) -> None:
         """One connection of a program, to its end."""

@@ -14,7 +14,7 @@ from tests.contract.documents.harness import CHUNK_BYTES, Documents, Member, new
 from tests.contract.documents.test_crash import children
 
 # 1 GiB takes a minute or two; this says the same of memory in a few seconds.
-LARGE_MIB = int(os.environ.get("DABIR_TEST_LARGE_MIB", "128"))
+LARGE_MIB = int(os.environ.get("DABIR_TEST_LARGE_MIB", "256"))
 GROWTH_MAX_BYTES = 24 * 1024 * 1024  # what DocumentsConfig.transfers_max says of one
 HELD_UP_SECONDS = 1.0
 DEADLINE_SECONDS = 600.0
