@@ -16,6 +16,8 @@ ROOM ?=
 S3 ?=
 export REPLICAS ?= 1
 export DABIR_STACK ?= .stack
+# Bytecode is kept whatever the shell says: without it every process compiles all it imports anew, for more than a second.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up down clean test test-readme lint tests protos doctor
