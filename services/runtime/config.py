@@ -101,6 +101,8 @@ class ServiceConfig(ProcessConfig):
 
     max_concurrent_rpcs: int = 256
     """Calls in work at once; further ones get RESOURCE_EXHAUSTED with RetryInfo."""
+    concurrent_rpcs_per_body: int = 64
+    """Of them, of one body; further ones get RESOURCE_EXHAUSTED with RetryInfo, while others are served."""
     max_unlisted_streams: int = 16
     """Of health and reflection, which need no more than a certificate of our CA, at once; also how many of health's
     other calls may keep us waiting for their message at once."""

@@ -9,6 +9,7 @@ import asyncio
 import re
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from services.runtime.identity import Caller, set_caller
 from services.runtime.logs import REQUEST_ID, log
 from services.runtime.metrics import Metrics
 from services.runtime.refusals import (
+    CallsOfBody,
     DeadlineRequired,
     DeadlineTooShort,
     Overloaded,
@@ -97,6 +99,7 @@ class Gate(grpc.aio.ServerInterceptor):
         self._config, self._authentication, self._metrics, self._access = config, authentication, metrics, access
         self._running = 0
         self._unlisted_streams = 0
+        self._running_of: Counter[str] = Counter()
         self._unheard: dict[asyncio.Task[Any], Call] = {}
 
     @asynccontextmanager
@@ -105,9 +108,9 @@ class Gate(grpc.aio.ServerInterceptor):
             with self._metrics.observed(call):
                 async with self._errors_mapped(call):
                     await self._authenticate(call)
-                    self._authorise(call)
-                    self._keep_deadline(call)
-                    yield await self._validated(call, received)
+                    with self._admitted(call):
+                        self._keep_deadline(call)
+                        yield await self._validated(call, received)
 
     @contextmanager
     def _logged(self, call: Call) -> Iterator[None]:
@@ -181,6 +184,25 @@ class Gate(grpc.aio.ServerInterceptor):
         else:
             call.caller = await self._authentication.identify(call.context)
         set_caller(call.caller)
+
+    @contextmanager
+    def _admitted(self, call: Call) -> Iterator[None]:
+        """Authorised, and within its body's share: the rest of the room is for others. Raises RoleMissing, CallsOfBody.
+
+        The hub's own services have no share: letters of all bodies come through them.
+        """
+        self._authorise(call)
+        body, limit = call.caller.body if call.caller else "", self._config.concurrent_rpcs_per_body
+        if not body:
+            yield
+            return
+        if self._running_of[body] >= limit:
+            raise CallsOfBody(limit=limit, retry_after_seconds=1)
+        self._running_of[body] += 1
+        try:
+            yield
+        finally:
+            self._running_of[body] -= 1
 
     def _authorise(self, call: Call) -> None:
         if call.caller is None or not call.access.admits(call.caller):

@@ -75,6 +75,14 @@ class Overloaded(ResourceExhausted):
     template_fa = "سامانه در این لحظه پرکار است. همین درخواست را اندکی بعد دوباره بفرستید."
 
 
+class CallsOfBody(ResourceExhausted):
+    """One body has enough calls in work here."""
+
+    reason = "CALLS_OF_BODY"
+    template = "Your body has {limit} calls in work here, as many as it may. Send this one again when one has ended."
+    template_fa = "دستگاه شما {limit} فراخوانیِ باز دارد و بیش از این نمی‌شود. پس از پایان یکی، این را باز بفرستید."
+
+
 class StreamIdle(DeadlineExceeded):
     """The other end neither sent nor took anything for too long."""
 

@@ -73,6 +73,19 @@ async def test_silent_calls_beyond_the_limit_end_in_time_and_others_are_served(i
         assert hub.documents.calls == 1
 
 
+async def test_a_body_that_fills_its_share_shuts_nobody_else_out(identities: Identities) -> None:
+    async with running(identities, max_concurrent_rpcs=4, concurrent_rpcs_per_body=2) as hub:
+        channel = await hub.channel("bank")
+        silent = [await begin(channel, rpc) for rpc in (GET, DOWNLOAD)]
+        await until(lambda: running_calls(hub) == len(silent))
+        for rpc in (GET, CONFIRM, DOWNLOAD) * 2:  # more than the rest would have room for
+            assert await refused(await begin(channel, rpc)) == ("RESOURCE_EXHAUSTED", "CALLS_OF_BODY")
+        await serves(hub, "interior")
+        silent.pop().cancel()
+        await until(lambda: running_calls(hub) == len(silent))
+        await serves(hub, "bank")
+
+
 async def test_a_silent_call_is_counted(identities: Identities) -> None:
     async with running(identities, max_concurrent_rpcs=1) as hub:
         silent = await begin(await hub.channel(), GET)
