@@ -1,6 +1,7 @@
 """What an answer asks for: later, no more, never again; and an end for what cannot be recorded."""
 
 import time
+import uuid
 
 import pytest
 from aiohttp import web
@@ -95,7 +96,8 @@ async def test_gone_disables_until_its_owner_enables_it(hub: Hub) -> None:
 
 async def test_enabling_is_for_the_owner(service: Running) -> None:
     name = (await service.create("https://hooks.bank.example/")).endpoint.name
-    for wrong, who in [(name, "interior"), ("nonsense", "bank"), (name[:-1] + "0", "bank")]:
+    unknown = f"{name.rpartition('/')[0]}/{uuid.uuid4()}"
+    for wrong, who in [(name, "interior"), ("nonsense", "bank"), (unknown, "bank")]:
         assert (await refusal(enable(service, wrong, who))).reason == "ENDPOINT_NOT_FOUND"
 
 
