@@ -20,7 +20,7 @@ class ServerTls:
     """Credentials that follow their files: `tls_certificate`, `tls_key` and `tls_roots`."""
 
     def __init__(self, config: ProcessConfig) -> None:
-        self._files = (config.tls_key, config.tls_certificate, config.tls_roots)
+        self._config, self._files = config, (config.tls_key, config.tls_certificate, config.tls_roots)
         self._seen = self._state()
         self._first = self._read()
 
@@ -33,7 +33,7 @@ class ServerTls:
         )
 
     def _changed(self) -> grpc.ServerCertificateConfiguration | None:
-        """Called by grpc at each handshake. Files that do not fit together, half replaced, leave the old in use."""
+        """By grpc at each handshake. Files half replaced, or in production of the development PKI, do nothing."""
         try:
             state = self._state()
             if state == self._seen:
@@ -53,6 +53,8 @@ class ServerTls:
     def _read(self) -> grpc.ServerCertificateConfiguration:
         key, chain, roots = (path.read_bytes() for path in self._files)
         _check_pair(key, chain, self._files[0], self._files[1])
+        for name, pem in (("tls_certificate", chain), ("tls_roots", roots)):
+            _check_issuer(self._config, name, pem)
         return grpc.ssl_server_certificate_configuration([(key, chain)], roots)
 
 
@@ -74,14 +76,21 @@ def check_certificates(config: ProcessConfig) -> None:
         if path is None:
             continue
         try:
-            certificates = x509.load_pem_x509_certificates(path.read_bytes())
-            development = any(pki.is_development(one) for one in certificates)
+            pem = path.read_bytes()
         except OSError as error:
             raise StartRefused(f"{name} {path} cannot be read: {error.strerror}.") from error
-        except ValueError as error:
-            raise StartRefused(f"{name} {path} holds no certificate in PEM: {error}.") from error
-        if config.environment == "production" and development:
-            raise StartRefused(
-                f"{name} {path} holds a certificate of the development PKI, whose keys anyone can make: "
-                f"production needs certificates of your own CA."
-            )
+        _check_issuer(config, name, pem)
+
+
+def _check_issuer(config: ProcessConfig, name: str, pem: bytes) -> None:
+    """Raises StartRefused unless `pem`, what the file of this setting holds, is certificates that it may run on."""
+    path: Path = getattr(config, name)
+    try:
+        development = any(pki.is_development(one) for one in x509.load_pem_x509_certificates(pem))
+    except ValueError as error:
+        raise StartRefused(f"{name} {path} holds no certificate in PEM: {error}.") from error
+    if config.environment == "production" and development:
+        raise StartRefused(
+            f"{name} {path} holds a certificate of the development PKI, whose keys anyone can make: "
+            f"production needs certificates of your own CA."
+        )

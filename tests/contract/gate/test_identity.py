@@ -5,6 +5,7 @@ import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -118,6 +119,32 @@ async def test_a_new_certificate_is_served_without_a_restart_and_a_half_replaced
         now.key.write_bytes(later.key.read_bytes())
         assert await served() == sha256(later)
         await (await hub.stub()).GetDocument(REQUEST)
+
+
+async def test_production_goes_on_with_its_own_certificate_where_a_development_one_took_its_place(
+    tmp_path: Path, identities: Identities
+) -> None:
+    own, crls = TestAuthority(), tmp_path / "crls"
+    files = {name: Pair(*reversed(write_files(own.issue(purpose="tls"), tmp_path, name))) for name in ("hub", "body")}
+    roots, issuers = tmp_path / "roots.pem", tmp_path / "issuers.pem"
+    roots.write_bytes(own.root.public_bytes(Encoding.PEM))
+    issuers.write_bytes(own.intermediate.public_bytes(Encoding.PEM))
+    crls.mkdir()
+    for number, crl in enumerate(own.crls()):
+        (crls / f"{number}.pem").write_bytes(crl.public_bytes(Encoding.PEM))
+    served_of, development = files["hub"], identities.pki.service_tls_pair("documents", tmp_path / "development")
+    settings: dict[str, Any] = {"environment": "production", "tls_service_issuers": issuers, "crl_folder": crls}
+    settings |= {"tls_certificate": served_of.certificate, "tls_key": served_of.key, "tls_roots": roots}
+    async with running(identities, **settings) as hub:
+
+        async def served_after(another: Pair) -> bytes:
+            served_of.key.write_bytes(another.key.read_bytes())
+            served_of.certificate.write_bytes(another.certificate.read_bytes())
+            return await asyncio.to_thread(_server_certificate, hub.port, files["body"], roots)
+
+        first = sha256(served_of)
+        assert await served_after(development) == first
+        assert await served_after(files["body"]) == sha256(files["body"])
 
 
 async def test_what_a_call_may_do_is_the_certificates_roles(hub: Hub) -> None:
