@@ -32,7 +32,7 @@ A service's `__main__.py` is configuration → pool → server, nothing else:
 | `errors` | one exception class per reason; `domain` may import it |
 | `identity` | `caller()`: who calls; `Role` |
 | `access` | the one table: RPC → who may call |
-| `gate`, `authentication`, `refusals`, `error_mapping` | the seven steps of a call |
+| `gate`, `authentication`, `validation`, `refusals`, `error_mapping` | the seven steps of a call |
 | `crls` | revocation lists of a folder: members' certificates in directory, the hub's own at every gate |
 | `database` | `open_pool` |
 | `channel` | `open_channel` to a neighbour, `reason_of` its errors |

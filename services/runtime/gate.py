@@ -17,15 +17,14 @@ from typing import Any
 
 import grpc
 import grpc.aio
-import protovalidate
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
 from services.runtime import deadline, logs
 from services.runtime.access import ACCESS, Access
 from services.runtime.authentication import Authentication
 from services.runtime.config import ServiceConfig
 from services.runtime.error_mapping import as_dabir_error, status_of
-from services.runtime.errors import DabirError, FieldViolation
+from services.runtime.errors import DabirError
 from services.runtime.identity import Caller, set_caller
 from services.runtime.logs import REQUEST_ID, log
 from services.runtime.metrics import Metrics
@@ -34,20 +33,16 @@ from services.runtime.refusals import (
     DeadlineRequired,
     DeadlineTooShort,
     Overloaded,
-    RequestInvalid,
     RequestLate,
-    RequestMalformed,
     RequestMissing,
     RequestRepeated,
     RoleMissing,
     StreamIdle,
 )
+from services.runtime.validation import parsed
 
 _REQUEST_ID_FORM = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _DETAILS = "grpc-status-details-bin"
-# No list of a request may hold more (the longest are Advance's refusals). Rules judge every element, also of a list
-# that is too long: four megabytes of empty elements would take a minute and gigabytes.
-_LIST_MAX_ELEMENTS = 1000
 # To grpc a client that left also sent its last message: its cancellation comes right behind, and is not a refusal.
 _LEAVING_SECONDS = 0.05
 
@@ -220,7 +215,7 @@ class Gate(grpc.aio.ServerInterceptor):
 
     async def _validated(self, call: Call, received: AsyncIterator[bytes]) -> Any:
         """A request's message, or the iterator of a stream's."""
-        return self._stream(call, received) if call.many else parsed(call, await self._only(call))
+        return self._stream(call, received) if call.many else parsed(call.rpc, call.parse, await self._only(call))
 
     async def _only(self, call: Call) -> bytes:
         """The one message of a call whose requests are no stream; the client's end of the call is behind it."""
@@ -260,7 +255,7 @@ class Gate(grpc.aio.ServerInterceptor):
         call.waits()
         async for one in received:
             call.works()
-            yield parsed(call, one)
+            yield parsed(call.rpc, call.parse, one)
             call.waits()
         call.works()
 
@@ -354,44 +349,3 @@ def _aborted_with(context: Context) -> str:
 
 def _behaviour(handler: Any) -> Any:
     return handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
-
-
-def parsed(call: Call, received: bytes) -> Message:
-    """The message in `received`, its fields checked by their rules. Raises RequestMalformed, RequestInvalid."""
-    try:
-        message = call.parse(received)
-    except DecodeError as error:
-        raise RequestMalformed(message=f"request of {call.rpc}") from error
-    if (field := overlong(message)) is not None:
-        said = f"It holds more than {_LIST_MAX_ELEMENTS} elements."
-        raise RequestInvalid(fields=field, field_violations=[FieldViolation(field, said)])
-    violations = [
-        FieldViolation(path(violation.proto.field), violation.proto.message or violation.proto.rule_id)
-        for violation in protovalidate.collect_violations(message)
-    ]
-    if violations:
-        fields = ", ".join(sorted({violation.field for violation in violations})[:10])
-        raise RequestInvalid(fields=fields, field_violations=violations)
-    return message
-
-
-def overlong(message: Message) -> str | None:
-    """The name of a list in `message` that no request may hold, judged before its elements are; None without one."""
-    for field, value in message.ListFields():
-        if field.is_repeated and len(value) > _LIST_MAX_ELEMENTS:
-            return field.name
-        if field.message_type is not None and not field.message_type.GetOptions().map_entry:
-            inner = (overlong(one) for one in (value if field.is_repeated else (value,)))
-            if (found := next((name for name in inner if name is not None), None)) is not None:
-                return found
-    return None
-
-
-def path(field: Any) -> str:
-    """A violation's place as the caller writes it, e.g. `recipients[3].note`."""
-    steps = []
-    for element in field.elements if field else ():
-        subscript = element.subscript
-        index = f"[{subscript.value}]" if subscript is not None and subscript.field == "index" else ""
-        steps.append(f"{element.field_name}{index}")
-    return ".".join(steps)

@@ -1,4 +1,4 @@
-"""What the gate makes of a request's bytes."""
+"""What becomes of a request's bytes."""
 
 from typing import Any
 
@@ -6,9 +6,8 @@ import pytest
 
 from dabir.documents.v1 import documents_pb2
 from dabir.intake.v1 import sender_service_pb2
-from services.runtime.access import ACCESS
-from services.runtime.gate import Call, parsed
 from services.runtime.refusals import RequestInvalid
+from services.runtime.validation import parsed
 
 SUBMIT = "/dabir.intake.v1.SenderService/SubmitLetter"
 CLAIM = "/dabir.documents.v1.DocumentInternalService/ClaimDocuments"
@@ -22,15 +21,13 @@ CLAIM = "/dabir.documents.v1.DocumentInternalService/ClaimDocuments"
     ],
 )
 def test_a_list_without_end_is_refused_before_its_elements_are_judged(rpc: str, request_: Any, field: str) -> None:
-    call = Call(rpc, None, ACCESS[rpc], type(request_).FromString, False)  # type: ignore[arg-type]  # no call is served
     with pytest.raises(RequestInvalid) as refused:
-        parsed(call, request_.SerializeToString())
+        parsed(rpc, type(request_).FromString, request_.SerializeToString())
     assert [violation.field for violation in refused.value.field_violations] == [field]
 
 
 def test_a_list_within_its_limit_is_judged_by_its_rules() -> None:
     request = sender_service_pb2.SubmitLetterRequest(manifest=b"{}", signatures=[b""], documents=["documents/1"])
-    call = Call(SUBMIT, None, ACCESS[SUBMIT], type(request).FromString, False)  # type: ignore[arg-type]  # no call is served
     with pytest.raises(RequestInvalid) as refused:
-        parsed(call, request.SerializeToString())
+        parsed(SUBMIT, type(request).FromString, request.SerializeToString())
     assert [violation.field for violation in refused.value.field_violations] == ["signatures[0]"]
