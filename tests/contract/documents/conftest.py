@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.conftest import Postgres, S3Server
-from tests.contract.documents.harness import Directory, Documents, Member, People, run_documents, serve_directory
+from tests.contract.documents.harness import Documents, run_documents
+from tests.contract.documents.member import Member
+from tests.contract.documents.people import Directory, People, serve_directory
 
 
 @pytest.fixture(scope="session")

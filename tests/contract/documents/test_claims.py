@@ -13,19 +13,17 @@ from minio.retention import Retention
 from dabir.common.v1.manifest_pb2 import CLASSIFICATION_CONFIDENTIAL, CLASSIFICATION_NORMAL
 from dabir.directory.v1.directory_pb2 import ROLE_CLEARANCE_CONFIDENTIAL
 from dabir.documents.v1 import documents_pb2 as pb
-from tests.contract.documents.harness import (
+from tests.contract.documents.harness import Documents
+from tests.contract.documents.member import (
     DEADLINE_SECONDS,
-    OTHER,
-    SENDER,
-    Documents,
     Member,
-    People,
     new_document,
     new_letter,
     refusal,
     several_segments,
     sha256,
 )
+from tests.contract.documents.people import OTHER, SENDER, People
 from tests.unit.documents import files
 
 if TYPE_CHECKING:

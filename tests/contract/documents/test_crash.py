@@ -13,17 +13,9 @@ from dabir.documents.v1 import documents_pb2 as pb
 from dabir.formats.statement import parse_statement
 from infra.local import child, s3
 from tests.conftest import Postgres, S3Server, free_port
-from tests.contract.documents.harness import (
-    Directory,
-    Documents,
-    Member,
-    People,
-    new_document,
-    refusal,
-    run_documents,
-    several_segments,
-    sha256,
-)
+from tests.contract.documents.harness import Documents, run_documents
+from tests.contract.documents.member import Member, new_document, refusal, several_segments, sha256
+from tests.contract.documents.people import Directory, People
 from tests.contract.documents.test_claims import ahead, claim, retain, wanted
 from tests.contract.documents.test_download import stated
 from tests.unit.documents import files

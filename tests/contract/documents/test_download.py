@@ -9,16 +9,9 @@ from cryptography.hazmat.primitives import hashes
 from dabir.formats.events import Event, events_of
 from dabir.formats.statement import digest, parse_statement
 from services.documents.domain.upload import SEGMENT_BYTES
-from tests.contract.documents.harness import (
-    OTHER,
-    RECIPIENT,
-    Documents,
-    Member,
-    new_document,
-    refusal,
-    several_segments,
-    sha256,
-)
+from tests.contract.documents.harness import Documents
+from tests.contract.documents.member import Member, new_document, refusal, several_segments, sha256
+from tests.contract.documents.people import OTHER, RECIPIENT
 from tests.unit.documents import files
 
 PDF = files.pdf(2)

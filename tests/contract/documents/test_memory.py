@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from dabir.documents.v1 import documents_pb2 as pb
-from tests.contract.documents.harness import CHUNK_BYTES, Documents, Member, new_document
+from tests.contract.documents.harness import Documents
+from tests.contract.documents.member import CHUNK_BYTES, Member, new_document
 from tests.contract.documents.test_crash import children
 
 # 1 GiB takes a minute or two; this says the same of memory in a few seconds.

@@ -2,15 +2,8 @@
 
 import io
 
-from tests.contract.documents.harness import (
-    Documents,
-    Member,
-    new_document,
-    new_letter,
-    refusal,
-    several_segments,
-    sha256,
-)
+from tests.contract.documents.harness import Documents
+from tests.contract.documents.member import Member, new_document, new_letter, refusal, several_segments, sha256
 from tests.unit.documents import files
 from tests.waiting import eventually
 

@@ -15,20 +15,18 @@ from dabir.documents.v1 import documents_pb2 as pb
 from services.documents.domain.upload import SEGMENT_BYTES
 from services.runtime.channel import reason_of
 from tests.conftest import Postgres, S3Server
-from tests.contract.documents.harness import (
+from tests.contract.documents.harness import Documents, run_documents
+from tests.contract.documents.member import (
     CHUNK_BYTES,
     DEADLINE_SECONDS,
-    Directory,
-    Documents,
     Member,
-    People,
     new_document,
     refusal,
-    run_documents,
     several_segments,
     sha256,
     upload_parts,
 )
+from tests.contract.documents.people import Directory, People
 from tests.unit.documents import files
 from tests.waiting import eventually
 
