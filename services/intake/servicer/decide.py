@@ -21,7 +21,7 @@ from services.intake.domain import receipt as rules
 from services.intake.domain.definition import Definition
 from services.intake.domain.model import Delivery, Letter
 from services.intake.domain.signature import Checked
-from services.intake.servicer import reading, signatures, stating
+from services.intake.servicer import showing, signatures, stating
 from services.intake.servicer.registry import Registry
 from services.intake.store import deliveries, letters, recalls, receipts, trust_material
 from services.runtime.identity import Caller
@@ -40,7 +40,7 @@ async def decide(
     who: Caller,
 ) -> tuple[letter_pb2.Delivery, Statement | None]:
     """Take a receipt with one of `verdicts`; the delivery as decided by now, and the statement that decided it."""
-    delivery, letter = await reading.find_delivery(registry, who, name)
+    delivery, letter = await showing.find_delivery(registry, who, name)
     said = parse_receipt(receipt)
     rules.check_receipt(said, verdicts, delivery, letter, hub=registry.hub)
     definition = await registry.definition(letter.definition)
@@ -53,11 +53,11 @@ async def decide(
         seal = await signatures.check_seal(registry, who.body, receipt, signature, now)
         await _decide(registry, letter, name, definition, signed, seal)
 
-    delivery, letter = await reading.find_delivery(registry, who, name)
+    delivery, letter = await showing.find_delivery(registry, who, name)
     outcome = rules.outcome(said.verdict, delivery)
     async with registry.pool.connection() as connection:
-        decided = await reading.statement(connection, outcome) if outcome else None
-    return await reading.show_delivery(registry, who, delivery, letter), decided
+        decided = await showing.statement(connection, outcome) if outcome else None
+    return await showing.show_delivery(registry, who, delivery, letter), decided
 
 
 @dataclass(frozen=True)

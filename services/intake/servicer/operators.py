@@ -9,7 +9,7 @@ from dabir.formats.strict_json import check_text
 from dabir.intake.v1 import internal_service_pb2 as pb
 from services.intake.domain import errors, statements
 from services.intake.domain import operator as rules
-from services.intake.servicer import reading, stating
+from services.intake.servicer import showing, stating
 from services.intake.servicer.registry import Registry
 from services.intake.store import deliveries, letters, operator_actions
 
@@ -28,7 +28,7 @@ async def record(registry: Registry, request: pb.RecordOperatorActionRequest) ->
         if (recorded := await operator_actions.find(connection, request_id)) is not None:
             if recorded.request_sha256 != sha256:
                 raise errors.RequestIdReused(request_id=request_id)
-            return await reading.statement(connection, recorded.statement)
+            return await showing.statement(connection, recorded.statement)
         statement = await chains.append(
             event=Event.OPERATOR_ACTION,
             subject=chain,

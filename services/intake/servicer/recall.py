@@ -13,7 +13,7 @@ from services.intake.domain import errors, model, receipt_errors, statements
 from services.intake.domain import recall as rules
 from services.intake.domain.model import Letter, Recall
 from services.intake.domain.signature import Checked
-from services.intake.servicer import reading, signatures, stating
+from services.intake.servicer import showing, signatures, stating
 from services.intake.servicer.consign import check_of_letter
 from services.intake.servicer.registry import Registry
 from services.intake.store import deliveries, letters, recalls, trust_material
@@ -30,7 +30,7 @@ async def recall_letter(registry: Registry, request: pb.RecallLetterRequest, let
         now = await letters.clock(connection)
         asked = await recalls.list_seen(connection, who.body, [letter.name])
         if (stored := _same(asked, sha256)) is not None:
-            return await reading.statement(connection, stored.statement)
+            return await showing.statement(connection, stored.statement)
     seal = await signatures.check_seal(registry, who.body, request.recall, request.signature, now)
     return await _register(registry, request, said, sha256, seal)
 
@@ -52,7 +52,7 @@ async def _register(
             assert letter is not None  # noqa: S101 - found for its caller just now, and never removed
             asked = await recalls.of_letter(connection, letter.name)
             if (stored := _same(asked, sha256)) is not None:
-                return await reading.statement(connection, stored.statement)
+                return await showing.statement(connection, stored.statement)
             wanted = rules.numbers(said, letter)
             rules.check_new(wanted, letter, asked)
             statement = await chains.append(

@@ -7,7 +7,7 @@ from dabir.formats import names
 from dabir.intake.v1 import recipient_service_pb2 as pb
 from dabir.intake.v1.recipient_service_pb2_grpc import RecipientServiceServicer
 from services.intake.domain.receipt import RECALL_VERDICTS
-from services.intake.servicer import decide, messages, reading, readings
+from services.intake.servicer import decide, mark_read, messages, showing
 from services.intake.servicer.registry import Registry
 from services.intake.store import deliveries
 from services.runtime import page_token
@@ -42,13 +42,13 @@ class RecipientServicer(RecipientServiceServicer):
         token, last = "", rows[size - 1] if len(rows) > size else None
         if last is not None and last.available_at is not None:
             token = page_token.encode([last.available_at.isoformat(), last.name], *binding)
-        shown = await reading.envelopes(self._registry, who, rows[:size])
+        shown = await showing.envelopes(self._registry, who, rows[:size])
         return pb.ListDeliveriesResponse(deliveries=shown, next_page_token=token)
 
     async def GetDelivery(self, request: pb.GetDeliveryRequest, context: object) -> pb.GetDeliveryResponse:  # noqa: N802
         who = caller()
-        delivery, letter = await reading.find_delivery(self._registry, who, request.name)
-        return pb.GetDeliveryResponse(delivery=await reading.show_delivery(self._registry, who, delivery, letter))
+        delivery, letter = await showing.find_delivery(self._registry, who, request.name)
+        return pb.GetDeliveryResponse(delivery=await showing.show_delivery(self._registry, who, delivery, letter))
 
     async def AcceptDelivery(self, request: pb.AcceptDeliveryRequest, context: object) -> pb.AcceptDeliveryResponse:  # noqa: N802
         delivery, statement = await decide.decide(
@@ -63,7 +63,7 @@ class RecipientServicer(RecipientServiceServicer):
         return pb.RefuseDeliveryResponse(delivery=delivery, statement=statement)
 
     async def MarkRead(self, request: pb.MarkReadRequest, context: object) -> pb.MarkReadResponse:  # noqa: N802
-        return pb.MarkReadResponse(statement=await readings.mark_read(self._registry, request, caller()))
+        return pb.MarkReadResponse(statement=await mark_read.mark_read(self._registry, request, caller()))
 
     async def ReturnDelivery(self, request: pb.ReturnDeliveryRequest, context: object) -> pb.ReturnDeliveryResponse:  # noqa: N802
         delivery, statement = await decide.decide(

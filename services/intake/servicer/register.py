@@ -14,7 +14,7 @@ from services.intake.domain import errors, model, statements, submit
 from services.intake.domain.model import Delivery, Letter, NewLetter
 from services.intake.domain.registration import Submission, new_deliveries, new_letter
 from services.intake.domain.signature import Checked
-from services.intake.servicer import messages, reading, signatures, stating
+from services.intake.servicer import messages, showing, signatures, stating
 from services.intake.servicer.registry import Registry
 from services.intake.store import deliveries, letters, trust_material
 from services.runtime.identity import Caller
@@ -69,7 +69,7 @@ async def _stored_answer(
             raise errors.LetterIdReused(letter=name)
         row = await letters.find(connection, who.body, who.clearance, name)
         assert row is not None  # noqa: S101 - the same bytes name the same sender, who is the caller
-        statement = await reading.statement(connection, row.submission_acceptance)
+        statement = await showing.statement(connection, row.submission_acceptance)
     return pb.SubmitLetterResponse(letter=messages.letter(row), submission_acceptance=statement)
 
 

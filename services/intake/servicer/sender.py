@@ -7,7 +7,7 @@ from dabir.intake.v1 import letter_pb2
 from dabir.intake.v1 import sender_service_pb2 as pb
 from dabir.intake.v1.sender_service_pb2_grpc import SenderServiceServicer
 from services.intake.domain import errors, model
-from services.intake.servicer import messages, reading, recall, register
+from services.intake.servicer import messages, recall, register, showing
 from services.intake.servicer.registry import Registry
 from services.intake.store import deliveries, letters, recalls, receipts
 from services.runtime import page_token
@@ -36,8 +36,8 @@ class SenderServicer(SenderServiceServicer):
         row = await self._find(who, request.name, "name")
         async with self._registry.pool.connection() as connection:
             signed = await letters.content(connection, who.body, row.name)
-            statement = await reading.statement(connection, row.submission_acceptance)
-            recalled = await reading.signed_recalls(connection, who, row.name)
+            statement = await showing.statement(connection, row.submission_acceptance)
+            recalled = await showing.signed_recalls(connection, who, row.name)
         assert signed is not None  # noqa: S101 - the caller's letter was just read
         return pb.GetLetterResponse(
             letter=messages.letter(row),
@@ -99,7 +99,7 @@ class SenderServicer(SenderServiceServicer):
             if found is None:
                 raise errors.DeliveryNotFound(delivery=request.delivery)
             for one in found:
-                statement = await reading.statement(connection, one.statement)
+                statement = await showing.statement(connection, one.statement)
                 answer.receipts.add(receipt=one.receipt, signature=one.signature, statement=statement)
         return answer
 

@@ -1,4 +1,4 @@
-"""What recipients are shown: envelopes, and the content once it is open."""
+"""What callers are shown: statements, signed recalls, envelopes, and a delivery's content once it is open."""
 
 from collections.abc import Sequence
 from uuid import UUID

@@ -8,7 +8,7 @@ from dabir.formats.strict_json import check_text
 from dabir.intake.v1 import recipient_service_pb2 as pb
 from services.intake.domain import delivery as rules
 from services.intake.domain import errors, model, operator, receipt_errors, statements
-from services.intake.servicer import reading, stating
+from services.intake.servicer import showing, stating
 from services.intake.servicer.registry import Registry
 from services.intake.store import deliveries, readings
 from services.runtime.identity import Caller
@@ -17,7 +17,7 @@ from services.runtime.logs import log
 
 async def mark_read(registry: Registry, request: pb.MarkReadRequest, who: Caller) -> Statement:
     """State the reading, or give its statement again. Raises NotAccepted, TooManyReadings, RequestIdReused."""
-    await reading.find_delivery(registry, who, request.name)
+    await showing.find_delivery(registry, who, request.name)
     check_text(request.position, "position")
     request_id = UUID(request.request_id)
     sha256 = operator.sha256(who.body, request.name, request.position)
@@ -26,7 +26,7 @@ async def mark_read(registry: Registry, request: pb.MarkReadRequest, who: Caller
         if (stated := await readings.find(connection, request_id)) is not None:
             if stated.request_sha256 != sha256:
                 raise errors.RequestIdReused(request_id=request_id)
-            return await reading.statement(connection, stated.statement)
+            return await showing.statement(connection, stated.statement)
         if not model.is_open(delivery):
             raise receipt_errors.NotAccepted(delivery=delivery.name, state=delivery.state)
         chains = await registry.ledger.open(connection, [delivery.name])
