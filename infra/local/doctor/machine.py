@@ -106,7 +106,7 @@ def _supervisor() -> int | None:
         known = json.loads((stack_folder() / "run" / "status.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return int(known["pid"])
+    return int(known["supervisor"]["pid"])
 
 
 def _owner(port: int) -> int | None:

@@ -1,6 +1,7 @@
 """make doctor, as a person runs it: before there is an environment, and with each part hidden in turn."""
 
 import ast
+import asyncio
 import os
 import shutil
 import socket
@@ -16,6 +17,7 @@ import pytest
 
 from infra.local import stack
 from infra.local.doctor import machine
+from infra.local.supervisor import Supervisor
 from infra.parts import temporal_server
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -280,8 +282,7 @@ def test_names_the_port_that_is_taken_and_by_whom(made: Path) -> None:
 
 
 def test_ports_that_are_held_by_the_running_stack_are_well(made: Path) -> None:
-    (made / ".stack" / "run").mkdir(parents=True)
-    (made / ".stack" / "run" / "status.json").write_text(f'{{"pid": {os.getpid()}}}', encoding="utf-8")
+    published(made / ".stack")
     with socket.socket() as supervisor:
         first = _free_block()
         supervisor.bind(("127.0.0.1", first))
@@ -289,6 +290,18 @@ def test_ports_that_are_held_by_the_running_stack_are_well(made: Path) -> None:
         answer = doctor(made, DABIR_PORTS=str(first), DABIR_STACK=".stack")
     assert mended(answer) == {}
     assert f"from {first}: of the stack that runs in {made / '.stack'}" in answer.stdout
+
+
+def published(folder: Path) -> None:
+    """What a supervisor says of itself, by one in this process that keeps nothing running."""
+    (folder / "run").mkdir(parents=True)
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        stop.set()
+        await Supervisor(folder, ()).run(stop)
+
+    asyncio.run(run())
 
 
 def test_a_free_block_is_well_and_one_that_is_none_is_named(made: Path) -> None:
