@@ -1,17 +1,22 @@
 """python -m services.notifications CONFIG.toml"""
 
+from dabir.notifications.v1.notifications_pb2_grpc import (
+    add_NotificationInternalServiceServicer_to_server,
+    add_NotificationServiceServicer_to_server,
+)
 from services.notifications.channels import open_channels
 from services.notifications.config import NotificationsConfig
 from services.notifications.recorder import Recorder
 from services.notifications.sender import Sender
-from services.notifications.servicer import services
+from services.notifications.servicer.internal import NotificationInternalServicer
+from services.notifications.servicer.members import NotificationServicer
 from services.runtime.authentication import DirectoryResolver
 from services.runtime.channel import open_channel
 from services.runtime.database import open_pool
 from services.runtime.metrics import Metrics
 from services.runtime.process import run
 from services.runtime.seals import open_ledger
-from services.runtime.server import serve
+from services.runtime.server import Service, serve
 
 
 async def main(config: NotificationsConfig) -> None:
@@ -23,8 +28,19 @@ async def main(config: NotificationsConfig) -> None:
     ):
         recorder = Recorder(config, pool, ledger, metrics.registry)
         sender = Sender(config, pool, recorder, channels, metrics.registry)
-        resolver = DirectoryResolver(directory, config)
-        await serve(config, services(config, pool, sender.wake), resolver, metrics=metrics, tasks=[sender.run])
+        services = [
+            Service(
+                "dabir.notifications.v1.NotificationService",
+                add_NotificationServiceServicer_to_server,
+                NotificationServicer(config, pool, sender.wake),
+            ),
+            Service(
+                "dabir.notifications.v1.NotificationInternalService",
+                add_NotificationInternalServiceServicer_to_server,
+                NotificationInternalServicer(config, pool, sender.wake),
+            ),
+        ]
+        await serve(config, services, DirectoryResolver(directory, config), metrics=metrics, tasks=[sender.run])
 
 
 if __name__ == "__main__":

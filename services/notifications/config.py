@@ -24,19 +24,23 @@ class NotificationsConfig(ServiceConfig):
     """How many endpoints a body may have."""
     endpoints_made_per_day: int = 100
     """How many a body may make within a day, ended ones too: they are kept for ever."""
+    retry_seconds: tuple[int, ...] = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
+    """Webhooks and e-mail: how long after a failure to try again, after the last no more (Standard Webhooks 1.0.0)."""
+    retry_jitter: float = 0.1
+    """Up to so much of it is added by chance, so that what failed together does not return together."""
+    claim_seconds: float = 60.0
+    """How long a try, by webhook or e-mail, is one process's; when that died, another then tries under the same id."""
+    poll_seconds: float = 1.0
+    """How often to look for what is due, webhooks and e-mail. What this process was just given is sent at once."""
+    tries_per_endpoint: int = 4
+    """Tries under way at one endpoint, webhooks or e-mail, per process; one at an endpoint that is failing."""
     webhook_timeout_seconds: float = 15.0
     """What a receiver may take from the connection to its answer's headers (Standard Webhooks: 15 to 30)."""
     webhook_connect_seconds: float = 5.0
-    webhook_retry_seconds: tuple[int, ...] = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
-    """How long after a failure to try again; after the last it has failed (the schedule of Standard Webhooks 1.0.0)."""
-    webhook_retry_jitter: float = 0.1
-    """Up to so much of it is added by chance, so that what failed together does not return together."""
     webhook_secret_overlap_seconds: float = 86400.0
     """How long webhooks are signed with a replaced secret too."""
     replay_pause_seconds: float = 600.0
     """How long after a replay of a notification the next one is refused."""
-    webhook_per_endpoint: int = 4
-    """Tries under way at one endpoint, of e-mail too, per process; one at an endpoint that is failing."""
     webhooks_at_once: int = 256
     """Webhooks under way at all endpoints, per process; half of them at endpoints that are failing."""
     emails_at_once: int = 16
@@ -55,10 +59,6 @@ class NotificationsConfig(ServiceConfig):
     """The address that e-mail comes from; its domain is that of the `Message-ID`."""
     smtp_timeout_seconds: float = 20.0
     """Of a whole e-mail, from the connection to the server's word."""
-    webhook_claim_seconds: float = 60.0
-    """How long a try is one process's; when that died, another tries again this much later, under the same id."""
-    webhook_poll_seconds: float = 1.0
-    """How often to look for what is due. What this process was just given is sent at once."""
 
     @property
     def webhook_ports(self) -> frozenset[int] | None:
@@ -74,19 +74,19 @@ class NotificationsConfig(ServiceConfig):
             "webhook_connect_seconds",
             "webhook_secret_overlap_seconds",
             "replay_pause_seconds",
-            "webhook_per_endpoint",
+            "tries_per_endpoint",
             "webhooks_at_once",
             "emails_at_once",
             "smtp_timeout_seconds",
-            "webhook_poll_seconds",
+            "poll_seconds",
         ):
             if getattr(self, name) <= 0:
                 raise StartRefused(f"{name} must be more than 0.")
-        if self.webhook_claim_seconds < 2 * self.webhook_timeout_seconds:
-            raise StartRefused("webhook_claim_seconds must be at least twice webhook_timeout_seconds.")
+        if self.claim_seconds < 2 * self.webhook_timeout_seconds:
+            raise StartRefused("claim_seconds must be at least twice webhook_timeout_seconds.")
         self._check_smtp()
-        if any(seconds < 1 for seconds in self.webhook_retry_seconds) or not 0 <= self.webhook_retry_jitter <= 1:
-            raise StartRefused("webhook_retry_seconds are whole seconds from 1, webhook_retry_jitter is 0 to 1.")
+        if any(seconds < 1 for seconds in self.retry_seconds) or not 0 <= self.retry_jitter <= 1:
+            raise StartRefused("retry_seconds are whole seconds from 1, retry_jitter is 0 to 1.")
         for network in self.outgoing_allowed_networks:
             try:
                 ipaddress.ip_network(network)
@@ -106,5 +106,5 @@ class NotificationsConfig(ServiceConfig):
             raise StartRefused("smtp_security is none: production, and a login, need starttls or tls.")
         if bool(self.smtp_username) != (self.smtp_password_file is not None):
             raise StartRefused("smtp_username and smtp_password_file belong together: give both or neither.")
-        if self.webhook_claim_seconds < 2 * self.smtp_timeout_seconds:
-            raise StartRefused("webhook_claim_seconds must be at least twice smtp_timeout_seconds.")
+        if self.claim_seconds < 2 * self.smtp_timeout_seconds:
+            raise StartRefused("claim_seconds must be at least twice smtp_timeout_seconds.")

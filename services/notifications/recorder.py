@@ -1,5 +1,6 @@
 """Records what came of a try, and in the same transaction what the notification came to, with its statement."""
 
+import random
 from uuid import UUID
 
 import psycopg
@@ -61,15 +62,16 @@ class Recorder:
             await attempts.arrive(connection, notification, endpoint.id, result.word)
             await endpoints.answers(connection, endpoint.id)
             return
-        seconds = tries.retry_after(
-            claimed.tries, config.webhook_retry_seconds, config.webhook_retry_jitter, result.asked_seconds
+        added = random.uniform(0, config.retry_jitter)  # noqa: S311 - a schedule, no secret
+        seconds = tries.next_try_seconds(
+            claimed.tries, config.retry_seconds, added=added, asked_seconds=result.asked_seconds
         )
         if seconds is None or result.final:
             await attempts.fail(connection, notification, endpoint.id, claimed.tries, result.word)
         else:
             await attempts.try_later(connection, notification, endpoint.id, claimed.tries, seconds, result.word)
         if result.gone:
-            claim_seconds = config.webhook_claim_seconds
+            claim_seconds = config.claim_seconds
             await endpoints.disable(connection, endpoint.id, result.word, claim_seconds=claim_seconds)
         if result.throttles:
             await endpoints.hold_back(connection, endpoint.id, result.asked_seconds)

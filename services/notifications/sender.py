@@ -53,7 +53,7 @@ class Sender:
         registry: CollectorRegistry,
     ) -> None:
         self._config, self._pool, self._recorder, self._channels = config, pool, recorder, channels
-        self._places = Places(config.webhook_per_endpoint)
+        self._places = Places(config.tries_per_endpoint)
         self._awake = asyncio.Event()
         self._tries = Counter("dabir_notification_tries", "Tries, by what came of them.", ["result"], registry=registry)
 
@@ -72,7 +72,7 @@ class Sender:
                     log.warning("sender_waits_for_the_database", error=type(error).__name__)
                 # Not wait_for: see _is_cancelled.
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(self._config.webhook_poll_seconds):
+                    async with asyncio.timeout(self._config.poll_seconds):
                         await self._awake.wait()
         finally:
             await self._finish()
@@ -106,7 +106,7 @@ class Sender:
         is_quiet = until is not None
         if until is not None:
             await attempts.hold(connection, endpoint.id, until)
-        seconds = self._config.webhook_claim_seconds
+        seconds = self._config.claim_seconds
         if not at_rate:
             return await attempts.claim(connection, endpoint.id, room, seconds, at_rate=False, quiet=is_quiet)
         found = await links.lock_rated(connection, endpoint.body)
@@ -133,7 +133,7 @@ class Sender:
     async def _try(self, endpoint: Endpoint, claimed: Claimed) -> None:
         """One notification at one endpoint, sent and recorded."""
         logs.begin(claimed.notification.letter.removeprefix("letters/"))
-        claim_ends = time.monotonic() + self._config.webhook_claim_seconds
+        claim_ends = time.monotonic() + self._config.claim_seconds
         notification = str(claimed.notification.id)
         result = await self._send(endpoint, claimed)
         self._tries.labels(result.word).inc()
@@ -146,7 +146,7 @@ class Sender:
                 log.warning("try_not_recorded", notification=notification, error=type(error).__name__)
                 if _is_cancelled():
                     break
-                await asyncio.sleep(self._config.webhook_poll_seconds)
+                await asyncio.sleep(self._config.poll_seconds)
         return None
 
     async def _send(self, endpoint: Endpoint, claimed: Claimed) -> Result:
@@ -154,7 +154,7 @@ class Sender:
             return Result("ENDPOINT_ENDED", final=True, blameless=True)
         if endpoint.disabled_at is not None:
             return Result("ENDPOINT_DISABLED", final=True, blameless=True)
-        if not tries.may_send(claimed.tries, self._config.webhook_retry_seconds):
+        if not tries.may_send(claimed.tries, self._config.retry_seconds):
             return Result("NOT_RECORDED", final=True, blameless=True)
         keep = partial(self._places.keep, endpoint)
         return await self._channels[endpoint.channel].send(endpoint, claimed.notification, keep)

@@ -22,7 +22,7 @@ from tests.conftest import SEED
 SETTINGS = {
     "intake": {"definition_folders": [DEMO_DEFINITIONS, Path(__file__).with_name("definitions")]},
     # What was killed or terminated is taken up again after seconds, and not within a minute: the same, seen sooner.
-    "notifications": {"webhook_timeout_seconds": 2.0, "webhook_claim_seconds": 4.0},
+    "notifications": {"webhook_timeout_seconds": 2.0, "claim_seconds": 4.0},
     "evidence": {"sequencer_poll_ms": 100},  # looking fifty times a second, each stack takes a sixteenth of a core
     "workers": {"follow_lease_seconds": 3, "reconcile_seconds": 2.0},
 }

@@ -1,7 +1,6 @@
 """When something is tried again, and when no more (Standard Webhooks 1.0.0, "Deliverability and reliability")."""
 
 import email.utils
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,18 +34,18 @@ class Result:
 
 def answered(status: int, retry_after: str, now: datetime) -> Result:
     """What an HTTP answer means."""
-    seconds = asked_seconds(retry_after, now)
+    asked_seconds = read_retry_after(retry_after, now)
     return Result(
         word=f"HTTP_{status}",
         arrived=200 <= status < 300,
         final=status == GONE,
         gone=status == GONE,
-        asked_seconds=seconds,
-        throttles=status in THROTTLING and seconds > 0,
+        asked_seconds=asked_seconds,
+        throttles=status in THROTTLING and asked_seconds > 0,
     )
 
 
-def asked_seconds(retry_after: str, now: datetime) -> float:
+def read_retry_after(retry_after: str, now: datetime) -> float:
     """A Retry-After (RFC 9110 section 10.2.3: seconds or an HTTP-date) in seconds from now, up to a day; else 0."""
     if retry_after.isascii() and retry_after.isdigit() and len(retry_after) < 8:
         return min(float(retry_after), RETRY_AFTER_MAX_SECONDS)
@@ -59,15 +58,17 @@ def asked_seconds(retry_after: str, now: datetime) -> float:
         return 0.0
 
 
-def retry_after(tries: int, schedule_seconds: Sequence[int], jitter: float, asked: float = 0.0) -> float | None:
+def next_try_seconds(
+    tries: int, schedule_seconds: Sequence[int], *, added: float = 0.0, asked_seconds: float = 0.0
+) -> float | None:
     """Seconds until the next try after the `tries`-th failed; None when that was the last.
 
-    `asked`: what the receiver asked for; heeded where it is later than the schedule.
+    `added`: what part of the schedule's seconds comes on top, drawn by chance. `asked_seconds`: what the receiver asked
+    for; heeded where it is later than the schedule.
     """
     if tries > len(schedule_seconds):
         return None
-    seconds = schedule_seconds[tries - 1] * (1 + random.uniform(0, jitter))  # noqa: S311 - a schedule, no secret
-    return max(seconds, asked)
+    return max(schedule_seconds[tries - 1] * (1 + added), asked_seconds)
 
 
 def may_send(tries: int, schedule_seconds: Sequence[int]) -> bool:

@@ -74,7 +74,7 @@ class NotificationInternalServicer(NotificationInternalServiceServicer):
                 if order.rate_per_minute is None and not await links.has_endpoint(connection, order.body):
                     raise LinkNotFound(body=order.body)
                 if await links.insert_order(connection, order):
-                    await _apply(connection, order, self._config.webhook_claim_seconds)
+                    await _apply(connection, order, self._config.claim_seconds)
                 known = await links.find_order(connection, order.id)
             assert known is not None  # noqa: S101 - it is there now, its own or another body's, and none is ever deleted
             link.check_same_order(known, order)

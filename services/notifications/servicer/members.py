@@ -70,7 +70,7 @@ class NotificationServicer(NotificationServiceServicer):
         who = caller()
         endpoint = rules.split_endpoint(request.name, who.body)
         async with self._pool.connection() as connection, connection.transaction():
-            claim_seconds = self._config.webhook_claim_seconds
+            claim_seconds = self._config.claim_seconds
             if not await endpoints.end(connection, who.body, who.clearance, endpoint, claim_seconds=claim_seconds):
                 raise EndpointNotFound
         return pb.DeleteEndpointResponse()
@@ -146,7 +146,7 @@ class NotificationServicer(NotificationServiceServicer):
                         connection,
                         wanted,
                         pause_seconds=self._config.replay_pause_seconds,
-                        claim_seconds=self._config.webhook_claim_seconds,
+                        claim_seconds=self._config.claim_seconds,
                     )
                 )
                 stored = await notifications.replay(connection, request_id, notification)

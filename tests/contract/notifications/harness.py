@@ -16,18 +16,21 @@ from dabir.notifications.v1 import notifications_pb2 as pb
 from dabir.notifications.v1.notifications_pb2_grpc import (
     NotificationInternalServiceStub,
     NotificationServiceStub,
+    add_NotificationInternalServiceServicer_to_server,
+    add_NotificationServiceServicer_to_server,
 )
 from services.notifications.channels import open_channels
 from services.notifications.config import NotificationsConfig
 from services.notifications.recorder import Recorder
 from services.notifications.sender import Sender
-from services.notifications.servicer import services
+from services.notifications.servicer.internal import NotificationInternalServicer
+from services.notifications.servicer.members import NotificationServicer
 from services.runtime.database import open_pool
 from services.runtime.identity import Role
 from services.runtime.ledger import Ledger
 from services.runtime.metrics import Metrics
 from services.runtime.seals import open_ledger
-from services.runtime.server import Server
+from services.runtime.server import Server, Service
 from tests.conftest import Postgres
 from tests.contract.harness import DEADLINE_SECONDS, EVERY_ROLE, Identities, Listed
 from tests.contract.notifications.receiver import Receiver
@@ -77,11 +80,11 @@ class Hub:
             "directory_target": "127.0.0.1:1",
             "outgoing_allowed_networks": ("127.0.0.0/8",),
             "webhook_timeout_seconds": 5.0,
-            "webhook_claim_seconds": 10.0,
+            "claim_seconds": 10.0,
             "smtp_timeout_seconds": 5.0,
-            "webhook_poll_seconds": 0.05,
-            "webhook_retry_seconds": (1, 1),
-            "webhook_retry_jitter": 0.0,
+            "poll_seconds": 0.05,
+            "retry_seconds": (1, 1),
+            "retry_jitter": 0.0,
         }
         return NotificationsConfig(**(given | settings))
 
@@ -195,7 +198,19 @@ async def running(hub: Hub, *, delivering: bool = True, **settings: Any) -> Asyn
     async with open_pool(config) as pool, open_channels(config) as channels:
         recorder = Recorder(config, pool, open_ledger(config), metrics.registry)
         sender = Sender(config, pool, recorder, channels, metrics.registry)
-        server = Server(config, services(config, pool, sender.wake), hub.listed, metrics)
+        services = [
+            Service(
+                "dabir.notifications.v1.NotificationService",
+                add_NotificationServiceServicer_to_server,
+                NotificationServicer(config, pool, sender.wake),
+            ),
+            Service(
+                "dabir.notifications.v1.NotificationInternalService",
+                add_NotificationInternalServiceServicer_to_server,
+                NotificationInternalServicer(config, pool, sender.wake),
+            ),
+        ]
+        server = Server(config, services, hub.listed, metrics)
         started = Running(hub, await server.start())
         tasks = [asyncio.create_task(sender.run())] if delivering else []
         try:

@@ -15,7 +15,7 @@ from tests.contract.notifications.receiver import receiving
 
 async def start(hub: Hub, folder: Path, **settings_given: Any) -> asyncio.subprocess.Process:
     """The service as a process; its claims end after two seconds."""
-    short = {"webhook_timeout_seconds": 1.0, "webhook_claim_seconds": 2.0, "webhook_retry_seconds": (1, 1, 1, 1)}
+    short = {"webhook_timeout_seconds": 1.0, "claim_seconds": 2.0, "retry_seconds": (1, 1, 1, 1)}
     config = hub.config(**short, **settings_given)
     settings = {name: value for name, value in vars(config).items() if value is not None}
     file = folder / "notifications.toml"

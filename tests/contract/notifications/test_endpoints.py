@@ -143,7 +143,7 @@ async def test_a_body_makes_only_so_many_in_a_day_ended_ones_too(hub: Hub) -> No
 
 async def test_what_waits_for_a_deleted_endpoint_ends(hub: Hub) -> None:
     async with (
-        running(hub, webhook_retry_seconds=(3600,), webhook_timeout_seconds=0.5, webhook_claim_seconds=1.0) as service,
+        running(hub, retry_seconds=(3600,), webhook_timeout_seconds=0.5, claim_seconds=1.0) as service,
         receiving(answer=lambda _count: 500) as receiver,
     ):
         name = await service.endpoint(receiver)

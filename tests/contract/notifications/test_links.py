@@ -85,7 +85,7 @@ async def test_what_waits_is_sent_at_the_rate_by_all_processes_together(hub: Hub
 
 async def test_what_failed_before_the_pause_does_not_wait_for_its_schedule(hub: Hub) -> None:
     async with (
-        running(hub, webhook_retry_seconds=(3600,)) as service,
+        running(hub, retry_seconds=(3600,)) as service,
         receiving(answer=lambda count: 500 if count == 1 else 200) as receiver,
     ):
         await service.endpoint(receiver)

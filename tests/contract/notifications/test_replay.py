@@ -88,7 +88,7 @@ async def test_a_replay_goes_once_to_all_that_want_it_now(service: Running) -> N
 
 
 async def test_what_waits_for_a_later_try_is_told_at_once(hub: Hub) -> None:
-    async with running(hub, webhook_retry_seconds=(3600,)) as service:
+    async with running(hub, retry_seconds=(3600,)) as service:
         async with receiving(answer=lambda count: 500 if count == 1 else 200) as receiver:
             await service.endpoint(receiver)
             delivery = await hub.delivery()

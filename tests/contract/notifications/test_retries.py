@@ -1,5 +1,6 @@
 """What an answer asks for: later, no more, never again; and an end for what cannot be recorded."""
 
+import random
 import time
 import uuid
 
@@ -36,11 +37,23 @@ def waiting_seconds(hub: Hub) -> list[float]:
     return [row[0] for row in hub.rows(query)]
 
 
+async def test_chance_makes_a_try_later_by_up_to_the_jitter(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "uniform", lambda low, high: low + 0.5 * (high - low))
+    async with (
+        running(hub, retry_seconds=(3600,), retry_jitter=0.5) as service,
+        receiving(answer=lambda _count: web.Response(status=500)) as receiver,
+    ):
+        await service.endpoint(receiver)
+        await service.notify(await hub.delivery())
+        await until(lambda: waiting_seconds(hub) != [] and waiting_seconds(hub)[0] > 60)
+    assert 4490 < waiting_seconds(hub)[0] <= 4500
+
+
 @pytest.mark.parametrize(("status", "form"), [(429, "seconds"), (503, "date")])
 async def test_retry_after_holds_all_that_goes_to_the_endpoint(hub: Hub, status: int, form: str) -> None:
     date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 3600))
     async with (
-        running(hub, webhook_per_endpoint=1) as service,
+        running(hub, tries_per_endpoint=1) as service,
         receiving(answer=lambda _count: refused(status, "3600" if form == "seconds" else date)) as receiver,
         receiving() as other,
     ):
@@ -70,7 +83,7 @@ async def test_a_pause_is_never_longer_than_a_day(service: Running) -> None:
 
 async def test_gone_disables_until_its_owner_enables_it(hub: Hub) -> None:
     async with (
-        running(hub, webhook_per_endpoint=1, webhook_timeout_seconds=0.5, webhook_claim_seconds=1.0) as service,
+        running(hub, tries_per_endpoint=1, webhook_timeout_seconds=0.5, claim_seconds=1.0) as service,
         receiving(answer=lambda _count: 410) as receiver,
     ):
         name = await service.endpoint(receiver)
@@ -104,7 +117,7 @@ async def test_enabling_is_for_the_owner(service: Running) -> None:
 async def test_what_cannot_be_stated_is_recorded_without_it_and_sent_no_more(hub: Hub) -> None:
     """A delivery of which the ledger knows nothing: its statement would be refused for ever."""
     async with (
-        running(hub, webhook_timeout_seconds=0.5, webhook_claim_seconds=1.0) as service,
+        running(hub, webhook_timeout_seconds=0.5, claim_seconds=1.0) as service,
         receiving() as receiver,
     ):
         await service.endpoint(receiver)
@@ -140,12 +153,12 @@ async def test_a_service_that_may_not_state_ends_its_tries(hub: Hub) -> None:
 
 
 async def test_a_try_that_never_gets_a_record_is_not_sent_for_ever(hub: Hub) -> None:
-    async with running(hub, delivering=False, webhook_retry_seconds=(1,)) as service, receiving() as receiver:
+    async with running(hub, delivering=False, retry_seconds=(1,)) as service, receiving() as receiver:
         await service.endpoint(receiver)
         delivery = await hub.delivery()
         await service.notify(delivery)
         hub.change(b"UPDATE notifications.attempt SET tries = 5")
-        async with running(hub, webhook_retry_seconds=(1,)):
+        async with running(hub, retry_seconds=(1,)):
             await until(lambda: bool(hub.stated(delivery)))
     assert receiver.arrived == []
     [(event, jws)] = hub.stated(delivery)

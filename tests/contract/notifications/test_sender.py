@@ -141,8 +141,8 @@ async def test_an_arrival_is_recorded_however_long_the_database_is_away(hub: Hub
     """Also when its claim is long over: nobody else knows of it, and forgotten, it would be sent again."""
     channel = Arriving()
     await one_waits(hub)
-    claim: dict[str, Any] = {"webhook_timeout_seconds": 0.001, "webhook_claim_seconds": 0.002}
-    async with sender_of(hub, channel, webhook_per_endpoint=1, **claim) as sending:
+    claim: dict[str, Any] = {"webhook_timeout_seconds": 0.001, "claim_seconds": 0.002}
+    async with sender_of(hub, channel, tries_per_endpoint=1, **claim) as sending:
         await until(lambda: channel.sent == 1)
         with away(hub):
             channel.may.set()

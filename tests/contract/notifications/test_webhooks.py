@@ -129,7 +129,7 @@ async def test_a_dead_endpoint_costs_the_others_nothing(hub: Hub) -> None:
         return 200
 
     async with (
-        running(hub, webhook_per_endpoint=2, webhook_timeout_seconds=30.0, webhook_claim_seconds=60.0) as service,
+        running(hub, tries_per_endpoint=2, webhook_timeout_seconds=30.0, claim_seconds=60.0) as service,
         receiving(answer=lambda _count: hang()) as dead,
         receiving() as sound,
     ):

@@ -45,9 +45,9 @@ def test_by_default_no_private_network_is_reached() -> None:
             "production has none",
         ),
         ({"outgoing_allowed_networks": ["127.0.0.1/8"]}, "has host bits set"),
-        ({"webhook_claim_seconds": 20.0}, "at least twice webhook_timeout_seconds"),
-        ({"webhook_retry_seconds": [0]}, "whole seconds from 1"),
-        ({"webhook_retry_jitter": 2.0}, "jitter is 0 to 1"),
+        ({"claim_seconds": 20.0}, "at least twice webhook_timeout_seconds"),
+        ({"retry_seconds": [0]}, "whole seconds from 1"),
+        ({"retry_jitter": 2.0}, "jitter is 0 to 1"),
         ({"emails_at_once": 0}, "emails_at_once must be more than 0"),
         ({"smtp_host": "mail.example"}, "smtp_sender is missing or no address"),
         (MAIL | {"smtp_sender": "a@b.example\nBcc: c@d.example"}, "smtp_sender is missing or no address"),
@@ -62,7 +62,7 @@ def test_by_default_no_private_network_is_reached() -> None:
         (MAIL | {"smtp_username": "dabir"}, "belong together"),
         (MAIL | {"smtp_password_file": "password"}, "belong together"),
         (MAIL | {"smtp_timeout_seconds": 40.0}, "at least twice smtp_timeout_seconds"),
-        ({"webhook_per_endpoint": 0}, "webhook_per_endpoint must be more than 0"),
+        ({"tries_per_endpoint": 0}, "tries_per_endpoint must be more than 0"),
     ],
 )
 def test_a_setting_that_makes_no_sense_stops_the_start(settings: dict[str, Any], says: str) -> None:
