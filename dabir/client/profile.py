@@ -46,14 +46,13 @@ Unknown keys are refused, so that a misspelt one is not silently passed over.
 """
 
 import tomllib
-import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from dabir.client.errors import ProfileError
-from dabir.formats import names
+from dabir.formats import calendar, names
 from dabir.formats.strict_json import FormatError
 
 SERVICES = ("intake", "documents", "directory", "evidence", "notifications")
@@ -188,10 +187,9 @@ class _Reader:
     def _zone(self) -> str:
         zone = self._table.pop("time_zone", "Asia/Tehran")
         try:
-            zoneinfo.ZoneInfo(zone)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError):
-            raise self._bad("time_zone", "must be an IANA time zone, e.g. Asia/Tehran") from None
-        return str(zone)
+            return calendar.time_zone(str(zone)).key
+        except FormatError as error:
+            raise self._bad("time_zone", f"cannot be used: {error}") from None
 
     def _hub(self) -> str:
         try:

@@ -1,5 +1,7 @@
 """A profile is read whole or refused with the key that is wrong."""
 
+import importlib.resources
+import zoneinfo
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,7 @@ def test_paths_start_at_the_profiles_folder(tmp_path: Path) -> None:
         ('journal = "journal"', 'journal = "journal"\ncalender = "JALALI"', "calender"),
         ('journal = "journal"', 'journal = "journal"\ncalendar = "LUNAR"', "calendar"),
         ('journal = "journal"', 'journal = "journal"\ntime_zone = "Tehran"', "time_zone"),
+        ('journal = "journal"', 'journal = "journal"\ntime_zone = 3', "time_zone"),
         ('journal = "journal"', 'journal = "journal"\nwatch_silence_seconds = 0', "watch_silence_seconds"),
         ('journal = "journal"', 'journal = "journal"\nwatch_silence_seconds = 601', "watch_silence_seconds"),
         ('journal = "journal"', 'journal = "journal"\nwatch_silence_seconds = true', "watch_silence_seconds"),
@@ -76,3 +79,17 @@ def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, named: str) 
 def test_an_absent_profile_says_how_to_name_one(tmp_path: Path) -> None:
     with pytest.raises(ProfileError, match="DABIR_PROFILE"):
         profile.read(tmp_path / "none.toml")
+
+
+def test_a_time_zone_is_never_of_the_machines_files(tmp_path: Path) -> None:
+    """`localtime` is whatever the machine is set to."""
+    utc = importlib.resources.files("tzdata").joinpath("zoneinfo", "UTC").read_bytes()
+    (tmp_path / "localtime").write_bytes(utc)
+    before = zoneinfo.TZPATH
+    zoneinfo.reset_tzpath([tmp_path])
+    try:
+        with pytest.raises(ProfileError, match="time_zone cannot be used: 'localtime' is no IANA time zone; write one"):
+            profile.read(written(tmp_path, f'time_zone = "localtime"\n{GOOD}'))
+        assert profile.read(written(tmp_path, f'time_zone = "Asia/Tokyo"\n{GOOD}')).time_zone == "Asia/Tokyo"
+    finally:
+        zoneinfo.reset_tzpath(before)
