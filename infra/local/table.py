@@ -47,14 +47,9 @@ def table(stack: Stack, only: Collection[str] = ()) -> list[Process]:
 def _postgres(stack: Stack) -> Process:
     directory, port = stack.directory / "postgres", stack.port("postgres")
     passwords = stack.secrets()["postgres"]
-
-    def command() -> Command:
-        found = postgres.command(directory, port)
-        return Command(found.args, found.env, found.user, found.group)
-
     return Process(
         name="postgres",
-        command=command,
+        command=lambda: postgres.command(directory, port),
         prepare=lambda: postgres.initialise(directory, passwords),
         ready=lambda: postgres.wait_ready(stack.database_url(postgres.OWNER), timeout_seconds=0),
         set_up=lambda: postgres.set_up(stack.database_url(postgres.OWNER), passwords),
