@@ -1,4 +1,4 @@
-"""What intake holds of a letter, a delivery and a receipt. Fields are the columns (infra/schema/004_intake.sql)."""
+"""What intake holds: fields are columns of the tables intake.letter, intake.delivery and intake.recall."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,8 +1,5 @@
 """What an operator's action must be to be stated."""
 
-import hashlib
-import json
-
 from dabir.formats.events import REASON_CODE
 from services.intake.domain.errors import ActionNotACode
 
@@ -13,8 +10,3 @@ def action(given: str) -> str:
     if REASON_CODE.fullmatch(code) is None:
         raise ActionNotACode
     return code
-
-
-def sha256(*request: str) -> bytes:
-    """Digest of a request: equal if and only if every part is."""
-    return hashlib.sha256(json.dumps(request).encode()).digest()

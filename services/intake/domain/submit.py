@@ -58,7 +58,11 @@ def check_written_at(manifest: Manifest, now: datetime) -> None:
 
 
 def check_definition(manifest: Manifest, definition: Definition) -> None:
-    """Everything the definition demands but the dues, which depend on the instant of registration."""
+    """Everything the definition demands but the dues, which depend on the instant of registration.
+
+    Raises SenderNotPermitted, SignerMissing, TooFewSigners, TooManyRecipients, ClassificationNotPermitted,
+    RetentionScheduleUnknown.
+    """
     demands = definition.demands
     if demands.senders and manifest.sender.body not in demands.senders:
         raise errors.SenderNotPermitted(sender=manifest.sender.body, definition=definition.name)

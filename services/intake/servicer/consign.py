@@ -16,13 +16,14 @@ from services.runtime.logs import log
 
 
 async def consign(registry: Registry, letter_name: str, wanted: Sequence[str]) -> Letter:
-    """Make available, or withdraw, what is neither yet. Raises LetterNotFound, DeliveryNotFound, OfficeVanished."""
+    """Make available, or withdraw, what is neither yet.
+
+    Raises LetterNotFound, DeliveryOfAnotherLetter, DeliveryNotFound, OfficeVanished; FormatError for the names.
+    """
     names.split_letter(letter_name, "letter")
     check_of_letter(letter_name, wanted)
     async with registry.pool.connection() as connection:
         letter = await letters.get(connection, letter_name)
-        if letter is None:
-            raise errors.LetterNotFound(letter=letter_name)
         found = await deliveries.of_letter(connection, letter_name, wanted)
     if missing := sorted(set(wanted) - {delivery.name for delivery in found}):
         raise errors.DeliveryNotFound(delivery=missing[0])
@@ -36,7 +37,7 @@ async def consign(registry: Registry, letter_name: str, wanted: Sequence[str]) -
 
 
 def check_of_letter(letter: str, wanted: Sequence[str]) -> None:
-    """Raises DeliveryOfAnotherLetter, and FormatError for what is no delivery's name."""
+    """Raises DeliveryOfAnotherLetter; FormatError for what is no delivery's name."""
     for index, name in enumerate(wanted):
         if names.split_delivery(name, f"deliveries[{index}]")[0] != letter:
             raise errors.DeliveryOfAnotherLetter(delivery=name, letter=letter)

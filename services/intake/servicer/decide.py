@@ -39,7 +39,11 @@ async def decide(
     signature: bytes,
     who: Caller,
 ) -> tuple[letter_pb2.Delivery, Statement | None]:
-    """Take a receipt with one of `verdicts`; the delivery as decided by now, and the statement that decided it."""
+    """Take a receipt with one of `verdicts`; the delivery as decided by now, and the statement that decided it.
+
+    Raises FormatError, DeliveryNotFound, WrongHub, the errors of a receipt in `receipt_errors`, NoRecall, and the
+    errors of `signature_errors`.
+    """
     delivery, letter = await showing.find_delivery(registry, who, name)
     said = parse_receipt(receipt)
     rules.check_receipt(said, verdicts, delivery, letter, hub=registry.hub)

@@ -18,7 +18,7 @@ from services.intake.store import deliveries, letters, recalls
 from services.runtime import ledger, page_token
 from services.runtime.logs import log
 
-PAGE_DEFAULT, PAGE_MAX = 500, 1000
+PAGE_DEFAULT = 500
 
 _CLOCKS: dict[pb.DueClock.ValueType, rules.Clock] = {
     pb.DUE_CLOCK_ACCEPTANCE: "acceptance",
@@ -79,7 +79,7 @@ class InternalServicer(IntakeInternalServiceServicer):
             rows = await deliveries.lock_of_letter(connection, letter.name)
             chains = await self._registry.ledger.open(connection, [letter.name])
             # Again, under the chain's lock; on the same connection, since a second one could be waited for in vain.
-            letter = await letters.get(connection, letter.name) or letter
+            letter = await letters.get(connection, letter.name)
             if letter.state == model.CLOSED:
                 return pb.CloseLetterResponse(state=LETTER_STATE_CLOSED)
             asked = await recalls.of_letter(connection, letter.name)
@@ -120,10 +120,7 @@ class InternalServicer(IntakeInternalServiceServicer):
     async def _letter(self, name: str) -> Letter:
         names.split_letter(name, "letter")
         async with self._registry.pool.connection() as connection:
-            letter = await letters.get(connection, name)
-        if letter is None:
-            raise errors.LetterNotFound(letter=name)
-        return letter
+            return await letters.get(connection, name)
 
     async def _plans(self, letter: Letter, wanted: Sequence[str]) -> list[pb.DeliveryPlan]:
         """The plans of the deliveries named, or of all, by number. Raises DeliveryNotFound."""

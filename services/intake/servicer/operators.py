@@ -7,28 +7,30 @@ from dabir.formats import names
 from dabir.formats.statement import Event
 from dabir.formats.strict_json import check_text
 from dabir.intake.v1 import internal_service_pb2 as pb
-from services.intake.domain import errors, statements
+from services.intake.domain import errors, request_id, statements
 from services.intake.domain import operator as rules
 from services.intake.servicer import showing, stating
 from services.intake.servicer.registry import Registry
-from services.intake.store import deliveries, letters, operator_actions
+from services.intake.store import deliveries, letters, request_ids
 
 
 async def record(registry: Registry, request: pb.RecordOperatorActionRequest) -> Statement:
-    """State the action, or give its statement again. Raises RequestIdReused if the id stands for another action."""
+    """State the action, or give its statement again.
+
+    Raises ActionNotACode, RequestIdReused, and where there is no such subject SubjectNotRecordable, BodyNotFound,
+    LetterNotFound, DeliveryNotFound; FormatError for subject, operator and reason.
+    """
     action = rules.action(request.action)
     check_text(request.operator, "operator")
     check_text(request.reason, "reason")
-    request_id = UUID(request.request_id)
-    sha256 = rules.sha256(request.subject, request.operator, action, request.reason)
+    its_id = UUID(request.request_id)
+    sha256 = request_id.sha256(request.subject, request.operator, action, request.reason)
     chain, sender_body, office = await _subject(registry, request.subject)
     fields = statements.operator_action(request.operator, action, request.reason, office)
     async with registry.pool.connection() as connection, connection.transaction():
         chains = await registry.ledger.open(connection, [chain])
-        if (recorded := await operator_actions.find(connection, request_id)) is not None:
-            if recorded.request_sha256 != sha256:
-                raise errors.RequestIdReused(request_id=request_id)
-            return await showing.statement(connection, recorded.statement)
+        if (stated := await request_ids.find(connection, "operator_action", its_id, sha256)) is not None:
+            return await showing.statement(connection, stated)
         statement = await chains.append(
             event=Event.OPERATOR_ACTION,
             subject=chain,
@@ -39,8 +41,7 @@ async def record(registry: Registry, request: pb.RecordOperatorActionRequest) ->
             recipient_body=None,
             assurance="hub",
         )
-        if not await operator_actions.insert(connection, request_id, sha256, stating.statement_id(statement)):
-            raise errors.RequestIdReused(request_id=request_id)
+        await request_ids.insert(connection, "operator_action", its_id, sha256, stating.statement_id(statement))
     return statement
 
 
@@ -56,8 +57,6 @@ async def _subject(registry: Registry, subject: str) -> tuple[str, str, str | No
     chain = names.split_delivery(subject)[0] if kind == "delivery" else subject
     async with registry.pool.connection() as connection:
         letter = await letters.get(connection, chain)
-        if letter is None:
-            raise errors.LetterNotFound(letter=chain)
         named = await deliveries.of_letter(connection, chain, [subject]) if kind == "delivery" else []
     if kind == "delivery" and not named:
         raise errors.DeliveryNotFound(delivery=subject)

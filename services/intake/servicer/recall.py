@@ -22,7 +22,11 @@ from services.runtime.logs import log
 
 
 async def recall_letter(registry: Registry, request: pb.RecallLetterRequest, letter: Letter, who: Caller) -> Statement:
-    """Register a recall of the caller's letter, or give its statement again."""
+    """Register a recall of the caller's letter, or give its statement again.
+
+    Raises FormatError, WrongHub, RecallMismatch, DeliveryNotFound, LetterClosed, DeliveryRecalled, TooManyRecalls, and
+    the errors of `signature_errors`.
+    """
     said = parse_recall(request.recall)
     rules.check_recall(said, letter, hub=registry.hub)
     sha256 = hashlib.sha256(request.recall).digest()
@@ -49,7 +53,6 @@ async def _register(
             chains = await registry.ledger.open(connection, [request.letter])
             # Under the chain's lock, which whoever recalls or closes the letter holds.
             letter = await letters.get(connection, request.letter)
-            assert letter is not None  # noqa: S101 - found for its caller just now, and never removed
             asked = await recalls.of_letter(connection, letter.name)
             if (stored := _same(asked, sha256)) is not None:
                 return await showing.statement(connection, stored.statement)
@@ -77,13 +80,14 @@ async def _register(
 
 
 async def apply_recall(registry: Registry, letter_name: str, wanted: Sequence[str]) -> Letter:
-    """Withdraw what a recall names and nobody decided. Raises LetterNotFound, DeliveryNotFound, NoRecall."""
+    """Withdraw what a recall names and nobody decided.
+
+    Raises LetterNotFound, DeliveryOfAnotherLetter, DeliveryNotFound, NoRecall; FormatError for the names.
+    """
     names.split_letter(letter_name, "letter")
     check_of_letter(letter_name, wanted)
     async with registry.pool.connection() as connection, connection.transaction():
         letter = await letters.get(connection, letter_name)
-        if letter is None:
-            raise errors.LetterNotFound(letter=letter_name)
         found = await deliveries.lock(connection, wanted)
         if missing := sorted(set(wanted) - {delivery.name for delivery in found}):
             raise errors.DeliveryNotFound(delivery=missing[0])

@@ -27,6 +27,9 @@ async def submit_letter(registry: Registry, request: pb.SubmitLetterRequest, who
 
     What came before the transaction leaves only the claim on the documents, which is theirs to release. A COMMIT whose
     outcome nobody learnt is found by the letter's id when the same request comes again.
+
+    Raises FormatError, LetterIdReused, DefinitionNotFound, DefinitionWithdrawn, what the rules of `submit` raise, and
+    the errors of `signature_errors`.
     """
     manifest = parse_manifest(request.manifest)
     submit.check_caller(manifest, hub=registry.hub, caller_body=who.body, roles=who.roles)

@@ -15,7 +15,10 @@ from services.intake.servicer.registry import Registry
 async def check_manifest(
     registry: Registry, manifest: Manifest, data: bytes, files: Sequence[bytes], now: datetime
 ) -> list[Checked]:
-    """`files[i]` is made over `data` by `signers[i]`, each with the position's `sign` certificate."""
+    """`files[i]` is made over `data` by `signers[i]`, each with the position's `sign` certificate.
+
+    Raises the errors of `signature_errors`.
+    """
     expected = [
         Expected(
             place=f"signatures[{index}]",
@@ -31,7 +34,7 @@ async def check_manifest(
 
 
 async def check_seal(registry: Registry, body: str, data: bytes, file: bytes, now: datetime) -> Checked:
-    """`file` is made over `data` by the seal of `body`."""
+    """`file` is made over `data` by the seal of `body`. Raises the errors of `signature_errors`."""
     expected = Expected(place="signature", body=body, purpose=directory.CERTIFICATE_PURPOSE_SEAL)
     return await _check(registry, expected, data, file, now)
 

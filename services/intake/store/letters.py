@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
+from services.intake.domain.errors import LetterNotFound
 from services.intake.domain.model import Letter
 
 Connection = psycopg.AsyncConnection[Any]
@@ -104,9 +105,12 @@ async def sent_or_got(connection: Connection, caller_body: str, clearance: int, 
 # For the hub's own: no caller's body.
 
 
-async def get(connection: Connection, name: str) -> Letter | None:
-    """Any letter."""
-    return await _one(connection, f"SELECT {_COLUMNS} FROM intake.letter WHERE name = %s", (name,))  # noqa: S608 - constants
+async def get(connection: Connection, name: str) -> Letter:
+    """Any letter. Raises LetterNotFound."""
+    letter = await _one(connection, f"SELECT {_COLUMNS} FROM intake.letter WHERE name = %s", (name,))  # noqa: S608 - constants
+    if letter is None:
+        raise LetterNotFound(letter=name)
+    return letter
 
 
 async def close(connection: Connection, name: str, at: datetime, *, unclaimed: bool) -> None:
