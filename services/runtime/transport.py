@@ -34,21 +34,20 @@ class ServerTls:
 
     def _changed(self) -> grpc.ServerCertificateConfiguration | None:
         """By grpc at each handshake. Files half replaced, or in production of the development PKI, do nothing."""
+        if (state := self._state()) == self._seen:
+            return None
+        # Also what does not do is read once: who may connect could else fill the log.
+        self._seen = state
         try:
-            state = self._state()
-            if state == self._seen:
-                return None
             fresh = self._read()
         except (OSError, StartRefused) as error:
             log.warning("certificate_not_reloaded", why=str(error))
             return None
-        self._seen = state
         log.info("certificate_reloaded", certificate=str(self._files[1]))
         return fresh
 
-    def _state(self) -> tuple[tuple[int, int, int], ...]:
-        stats = [path.stat() for path in self._files]
-        return tuple((stat.st_mtime_ns, stat.st_size, stat.st_ino) for stat in stats)
+    def _state(self) -> tuple[tuple[int, int, int] | None, ...]:
+        return tuple(_stamp(path) for path in self._files)
 
     def _read(self) -> grpc.ServerCertificateConfiguration:
         key, chain, roots = (path.read_bytes() for path in self._files)
@@ -56,6 +55,15 @@ class ServerTls:
         for name, pem in (("tls_certificate", chain), ("tls_roots", roots)):
             _check_issuer(self._config, name, pem)
         return grpc.ssl_server_certificate_configuration([(key, chain)], roots)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """What changes with a file, its rights included; None where there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_ctime_ns, stat.st_size, stat.st_ino
 
 
 def _check_pair(key_pem: bytes, chain_pem: bytes, key_path: Path, chain_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
+from structlog.testing import capture_logs
 
 from dabir.documents.v1 import documents_pb2 as pb
 from dabir.documents.v1.documents_pb2_grpc import DocumentServiceStub
@@ -115,7 +116,10 @@ async def test_a_new_certificate_is_served_without_a_restart_and_a_half_replaced
         first = sha256(now)
         assert await served() == first
         now.certificate.write_bytes(later.certificate.read_bytes())
-        assert await served() == first
+        with capture_logs() as told:
+            for _ in range(3):
+                assert await served() == first
+        assert [line["event"] for line in told].count("certificate_not_reloaded") == 1
         now.key.write_bytes(later.key.read_bytes())
         assert await served() == sha256(later)
         await (await hub.stub()).GetDocument(REQUEST)
