@@ -120,11 +120,16 @@ class TestAuthority:
         return [_crl(self._root, (), at, next_update), _crl(self._issuing, revoked, at, next_update)]
 
 
+def private_key(signer: KeySigner) -> PrivateKey:
+    """What a signer gives to no caller."""
+    return signer._key
+
+
 def write_files(signer: KeySigner, directory: Path, name: str) -> tuple[Path, Path]:
     """Writes `{name}.key.pem` (PKCS#8) and `{name}.pem` (certificate, then issuers) and returns both paths."""
     key_file, certificates_file = directory / f"{name}.key.pem", directory / f"{name}.pem"
     pkcs8 = serialization.PrivateFormat.PKCS8
-    encoded = signer.private_key.private_bytes(serialization.Encoding.PEM, pkcs8, serialization.NoEncryption())
+    encoded = private_key(signer).private_bytes(serialization.Encoding.PEM, pkcs8, serialization.NoEncryption())
     key_file.write_bytes(encoded)
     certificates = (signer.certificate, *signer.chain)
     certificates_file.write_bytes(b"".join(c.public_bytes(serialization.Encoding.PEM) for c in certificates))

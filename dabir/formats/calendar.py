@@ -43,13 +43,8 @@ def day_of(instant: datetime.datetime, zone: str) -> datetime.date:
     return instant.astimezone(time_zone(zone)).date()
 
 
-def jalali_year(instant: datetime.datetime, zone: str) -> int:
-    """The Jalali year of an instant in `zone`: 1406 from 2027-03-20T20:30:00Z in Asia/Tehran."""
-    return year_of(instant, "JALALI", zone)
-
-
 def year_of(instant: datetime.datetime, calendar: Calendar, zone: str) -> int:
-    """The year of an instant in `calendar` and `zone`."""
+    """The year of an instant in `calendar` and `zone`: JALALI 1406 from 2027-03-20T20:30:00Z in Asia/Tehran."""
     day = day_of(instant, zone)
     return int(_to_jalali(day).year) if _is_jalali(calendar) else day.year
 

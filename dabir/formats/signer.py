@@ -51,10 +51,6 @@ class KeySigner:
     def chain(self) -> tuple[x509.Certificate, ...]:
         return self._chain
 
-    @property
-    def private_key(self) -> PrivateKey:
-        return self._key
-
     def sign(self, data: bytes) -> bytes:
         if isinstance(self._key, ec.EllipticCurvePrivateKey):
             return self._key.sign(data, ec.ECDSA(hashes.SHA256()))

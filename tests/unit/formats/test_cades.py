@@ -17,7 +17,7 @@ from dabir.formats import cades
 from dabir.formats.der import check_der
 from dabir.formats.signer import KeySigner, PrivateKey
 from dabir.formats.strict_json import FormatError
-from tests.pki import TestAuthority, write_files
+from tests.pki import TestAuthority, private_key, write_files
 
 AUTHORITY = TestAuthority()
 DATA = "نامهٔ نمونه\n".encode()
@@ -95,7 +95,7 @@ def test_times_after_2049_are_written_as_the_standard_says() -> None:
 
 
 def test_a_chain_with_its_root_is_not_signed_with() -> None:
-    signer = KeySigner(SIGNER.private_key, SIGNER.certificate, (*SIGNER.chain, AUTHORITY.root))
+    signer = KeySigner(private_key(SIGNER), SIGNER.certificate, (*SIGNER.chain, AUTHORITY.root))
     with pytest.raises(FormatError) as raised:
         cades.sign_detached(DATA, signer, AT)
     assert raised.value.reason == "LOOSE_SIGNATURE_FILE"
@@ -112,7 +112,7 @@ def test_certificates_have_positive_serial_numbers() -> None:
 def test_a_chain_has_at_most_four_certificates() -> None:
     others = tuple(AUTHORITY.issue(common_name=str(n)).certificate for n in range(3))
     with pytest.raises(FormatError, match="at most 4"):
-        cades.sign_detached(DATA, KeySigner(SIGNER.private_key, SIGNER.certificate, (*SIGNER.chain, *others)), AT)
+        cades.sign_detached(DATA, KeySigner(private_key(SIGNER), SIGNER.certificate, (*SIGNER.chain, *others)), AT)
 
 
 def test_size_is_checked_first() -> None:

@@ -33,15 +33,14 @@ def utc(*parts: int) -> datetime.datetime:
     ],
 )
 def test_the_year_turns_at_midnight_of_1_farvardin_in_tehran(instant: datetime.datetime, year: int) -> None:
-    assert calendar.jalali_year(instant, TEHRAN) == year
     assert calendar.year_of(instant, "JALALI", TEHRAN) == year
 
 
 def test_the_zone_decides_and_not_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Pacific/Auckland")
     turn = utc(2027, 3, 20, 20, 30)
-    assert calendar.jalali_year(turn, "UTC") == 1405
-    assert calendar.jalali_year(turn.astimezone(datetime.timezone(datetime.timedelta(hours=-8))), TEHRAN) == 1406
+    assert calendar.year_of(turn, "JALALI", "UTC") == 1405
+    assert calendar.year_of(turn.astimezone(datetime.timezone(datetime.timedelta(hours=-8))), "JALALI", TEHRAN) == 1406
 
 
 def test_gregorian_years_turn_in_the_zone_too() -> None:
@@ -66,7 +65,7 @@ def wrong_zones(tmp_path: Path) -> Iterator[None]:
 @pytest.mark.usefixtures("wrong_zones")
 def test_zones_come_from_the_pinned_package_only() -> None:
     assert zoneinfo.ZoneInfo.no_cache(TEHRAN).utcoffset(datetime.datetime(2026, 7, 1)) == datetime.timedelta(0)  # noqa: DTZ001 - a wall clock
-    assert calendar.jalali_year(utc(2027, 3, 20, 20, 30), TEHRAN) == 1406
+    assert calendar.year_of(utc(2027, 3, 20, 20, 30), "JALALI", TEHRAN) == 1406
 
 
 @pytest.mark.parametrize(
@@ -80,7 +79,7 @@ def test_unknown_zones_are_refused(zone: str) -> None:
 
 def test_an_instant_without_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
-        calendar.jalali_year(datetime.datetime(2026, 1, 1), TEHRAN)  # noqa: DTZ001 - what is refused
+        calendar.year_of(datetime.datetime(2026, 1, 1), "JALALI", TEHRAN)  # noqa: DTZ001 - what is refused
 
 
 def test_an_unknown_calendar_is_refused() -> None:
@@ -110,8 +109,8 @@ def test_every_new_year_of_a_lifetime_agrees_with_a_second_library() -> None:
         midnight = datetime.datetime.combine(first, datetime.time(), calendar.time_zone(TEHRAN))
         if calendar.day_of(midnight, TEHRAN) != first:
             continue  # clocks went forward at this midnight: there was none
-        assert calendar.jalali_year(midnight, TEHRAN) == year
-        assert calendar.jalali_year(midnight - datetime.timedelta(microseconds=1), TEHRAN) == year - 1
+        assert calendar.year_of(midnight, "JALALI", TEHRAN) == year
+        assert calendar.year_of(midnight - datetime.timedelta(microseconds=1), "JALALI", TEHRAN) == year - 1
 
 
 def test_dates_for_people() -> None:

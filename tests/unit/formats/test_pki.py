@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from dabir.formats import asn1, pki
 from dabir.formats.signer import FileSigner, KeySigner, certificate_sha256
 from dabir.formats.strict_json import FormatError
-from tests.pki import NOT_AFTER, NOT_BEFORE, TestAuthority, write_files
+from tests.pki import NOT_AFTER, NOT_BEFORE, TestAuthority, private_key, write_files
 
 AT = datetime.datetime(2026, 11, 22, tzinfo=UTC)
 AUTHORITY = TestAuthority()
@@ -150,10 +150,10 @@ def test_chains_that_do_not_lead_to_the_root() -> None:
 def test_a_leaf_issues_nothing() -> None:
     leaf = AUTHORITY.issue(purpose="seal", common_name="leaf")
     builder = x509.CertificateBuilder().subject_name(leaf.certificate.subject).issuer_name(leaf.certificate.subject)
-    builder = builder.public_key(leaf.private_key.public_key()).serial_number(1)
+    builder = builder.public_key(private_key(leaf).public_key()).serial_number(1)
     builder = builder.not_valid_before(NOT_BEFORE).not_valid_after(NOT_AFTER)
     forged = KeySigner(
-        leaf.private_key, builder.sign(leaf.private_key, hashes.SHA256()), (leaf.certificate, *leaf.chain)
+        private_key(leaf), builder.sign(private_key(leaf), hashes.SHA256()), (leaf.certificate, *leaf.chain)
     )
     assert reason(forged) == "UNTRUSTED_CHAIN"
 

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from dabir.formats.signer import KeySigner
+from tests.pki import private_key
 from tests.vectors.cases import statement
 from tests.vectors.cases.vector import Tree, Vector, dump
 
@@ -21,7 +22,7 @@ def base64url(data: bytes) -> str:
 
 def header(signer: KeySigner, **change: object) -> Tree:
     """The header of `signer`'s statements; `...` takes a member out."""
-    key = signer.private_key
+    key = private_key(signer)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise TypeError("statements are signed with elliptic curve keys")
     numbers = key.public_key().public_numbers()

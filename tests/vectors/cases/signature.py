@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from dabir.formats.asn1 import algos, certificates, cms, core, tsp
 from dabir.formats.signer import KeySigner
-from tests.pki import TestAuthority
+from tests.pki import TestAuthority, private_key
 from tests.vectors.cases.vector import Vector
 
 DATA = '{"type":"dabir.letter.v1","subject":"معرفی نماینده"}'.encode()
@@ -42,7 +42,7 @@ class Draft:
             "signing_certificate_v2": tsp.SigningCertificateV2({"certs": [tsp.ESSCertIDv2(ess)]}),
         }
         identifier = cms.IssuerAndSerialNumber({"issuer": leaf.issuer, "serial_number": leaf.serial_number})
-        kind = "rsa" if isinstance(signer.private_key, rsa.RSAPrivateKey) else "ecdsa"
+        kind = "rsa" if isinstance(private_key(signer), rsa.RSAPrivateKey) else "ecdsa"
         self.info: dict[str, Any] = {
             "version": "v1",
             "sid": cms.SignerIdentifier({"issuer_and_serial_number": identifier}),
@@ -69,7 +69,7 @@ class Draft:
         return file
 
     def _sign(self, attributes: bytes) -> bytes:
-        key = self.signer.private_key
+        key = private_key(self.signer)
         if isinstance(key, rsa.RSAPrivateKey):
             return key.sign(attributes, padding.PKCS1v15(), _HASHES[self.digest])
         return key.sign(attributes, ec.ECDSA(_HASHES[self.digest]))
