@@ -4,12 +4,13 @@
         ...
 
 Connections are in autocommit mode: what belongs together stands in `connection.transaction()`, which commits at its
-end; a single SELECT needs none. That the pool or the server is busy or away is mapped by the gate
-(`error_mapping`): services do not catch it.
+end; a single SELECT needs none. That the pool or the server is busy or away (`AWAY`) is mapped by the gate
+(`error_mapping`): what serves a call does not catch it.
 """
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection
@@ -21,7 +22,14 @@ from services.runtime.config import ServiceConfig, StartRefused
 SCHEMA_VERSION = 13
 """The newest file of infra/schema that this release knows (a test compares)."""
 
+Connection = AsyncConnection[Any]
 Pool = AsyncConnectionPool[AsyncConnection]
+
+AWAY = (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout)
+"""The server's, the connection's or the pool's word, and the server's that we stood still for too long.
+
+The same again later may succeed; after any other error of psycopg it would not.
+"""
 
 # A server that is gone without a word is found out in 25 s: what has no caller's deadline (the sequencer, the sweep)
 # would wait for it as long as TCP does, two hours.

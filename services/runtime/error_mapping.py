@@ -8,12 +8,12 @@ the request id and nothing else.
 
 import grpc
 import grpc.aio
-import psycopg
 from google.protobuf import any_pb2, message
 from google.rpc import error_details_pb2, status_pb2
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from dabir.formats.strict_json import FormatError
+from services.runtime.database import AWAY
 from services.runtime.errors import DabirError, FieldViolation, InvalidArgument, ResourceExhausted, Unavailable
 from services.runtime.logs import log
 
@@ -84,7 +84,7 @@ def as_dabir_error(error: Exception, request_id: str) -> DabirError:
             return BadFormat(error)
         case PoolTimeout() | TooManyRequests():
             return DatabaseBusy(retry_after_seconds=1)
-        case psycopg.OperationalError() | psycopg.errors.IdleInTransactionSessionTimeout():
+        case _ if isinstance(error, AWAY):
             log.warning("database_unavailable", sqlstate=error.sqlstate, exc_info=error)
             return DatabaseUnavailable(retry_after_seconds=1)
         case grpc.aio.AioRpcError() if error.code() in _OUTAGES:

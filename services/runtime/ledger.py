@@ -14,19 +14,17 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-import psycopg
 import uuid_utils
 from psycopg.pq import TransactionStatus
 
 from dabir.common.v1.receipt_pb2 import BookNumber
 from dabir.common.v1.statement_pb2 import Statement, StatementEvent, StatementLink, StatementPayload
 from dabir.formats.calendar import Calendar, year_of
+from dabir.formats.names import split_statement
 from dabir.formats.signer import Signer
 from dabir.formats.statement import POLICY, Event, digest, sign_statement
-
-Connection = psycopg.AsyncConnection[Any]
+from services.runtime.database import Connection as Connection
 
 _APPEND = (
     "SELECT ledger.append(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::text[], %s::integer[], %s::bigint[], %s::bytea[], "
@@ -172,15 +170,21 @@ class OpenChains:
             raise LedgerError(f"{chain} was not opened; open every chain of a transaction in one call") from None
 
 
-async def read(connection: Connection, statement_id: str) -> Statement | None:
+def statement_id(statement: Statement) -> uuid.UUID:
+    """The jti of a statement."""
+    return uuid.UUID(split_statement(statement.name))
+
+
+async def read(connection: Connection, jti: str) -> Statement | None:
     """A committed statement by its jti, or None: whether a COMMIT of unknown outcome went through."""
-    columns = "id, position, subject, event, jws, salt"
-    cursor = await connection.execute(f"SELECT {columns} FROM ledger.read(%s)", (uuid.UUID(statement_id),))  # noqa: S608 - a constant
+    columns, stated = "position, subject, event, jws, salt", uuid.UUID(jti)
+    cursor = await connection.execute(f"SELECT {columns} FROM ledger.read(%s)", (stated,))  # noqa: S608 - a constant
     row = await cursor.fetchone()
     if row is None:
         return None
-    jti, position, subject, event, jws, salt = row
-    return Statement(name=f"statements/{jti}", position=position or 0, subject=subject, event=event, jws=jws, salt=salt)
+    position, subject, event, jws, salt = row
+    name = f"statements/{stated}"
+    return Statement(name=name, position=position or 0, subject=subject, event=event, jws=jws, salt=salt)
 
 
 async def head(connection: Connection, chain: str) -> tuple[int, bytes] | None:

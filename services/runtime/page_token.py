@@ -1,7 +1,9 @@
 """Where a list goes on: opaque to callers, bound to the query and the caller.
 
-    token = page_token.encode([last.registered_at.isoformat(), last.name], body, "ListLetters", office)
-    place = page_token.decode(request.page_token, _read_place, body, "ListLetters", office)
+    binding, size = (body, "ListLetters", office), page_token.size(request.page_size, PAGE_DEFAULT, PAGE_MAX)
+    after = page_token.after(request.page_token, page_token.instant_and_name, *binding)
+    rows = ...  # those after `after`, or the first, one more than `size`
+    shown, token = page_token.cut(rows, size, lambda row: [row.registered_at.isoformat(), row.name], *binding)
 
 Not a secret: a token only says where to go on; what is shown is decided by the caller's body each time. So a forged one
 shows nothing more, but its place must still be read as a stranger's text.
@@ -12,11 +14,13 @@ import binascii
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from services.runtime.errors import InvalidArgument
 
 Place = TypeVar("Place")
+Row = TypeVar("Row")
 
 _BINDING_BYTES = 16
 
@@ -27,6 +31,35 @@ class PageTokenInvalid(InvalidArgument):
     reason = "PAGE_TOKEN_INVALID"
     template = "page_token does not belong to this query: give the next_page_token of the same query, or none to begin."
     template_fa = "نشانهٔ صفحه از این پرسش نیست: همان را که در پاسخ پیشین بود بدهید، یا از آغاز شروع کنید."
+
+
+def size(requested: int, default: int, most: int) -> int:
+    """How many rows a page has: as many as `requested`, or `default` for 0, and never more than `most`."""
+    return min(requested or default, most)
+
+
+def after(token: str, read: Callable[..., Place], *binding: str) -> Place | None:
+    """The place a page begins after, by `decode`; None, at the beginning, for no token. Raises PageTokenInvalid."""
+    return decode(token, read, *binding) if token else None
+
+
+def cut(
+    rows: Sequence[Row], count: int, place: Callable[[Row], Sequence[str]], *binding: str
+) -> tuple[Sequence[Row], str]:
+    """The first `count` of `rows`, and the token that goes on after them: "" unless there are more.
+
+    `place`: a row's sort key, as `encode` takes it.
+    """
+    shown = rows[:count]
+    return shown, encode(place(shown[-1]), *binding) if len(rows) > count else ""
+
+
+def instant_and_name(instant: str, name: str) -> tuple[datetime, str]:
+    """Reads the place in a list by time. Raises ValueError; an instant without a time zone is no instant."""
+    at = datetime.fromisoformat(instant)
+    if at.tzinfo is None:
+        raise ValueError("an instant needs a time zone")
+    return at, name
 
 
 def encode(place: Sequence[str], *binding: str) -> str:

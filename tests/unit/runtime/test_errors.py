@@ -41,7 +41,13 @@ def test_every_base_is_a_code_of_grpc() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["services.runtime.errors", "services.runtime.identity", "services.directory.domain"]
+    "module",
+    [
+        "services.runtime.errors",
+        "services.runtime.identity",
+        "services.runtime.page_token",
+        "services.directory.domain",
+    ],
 )
 def test_it_imports_neither_grpc_nor_a_database(module: str) -> None:
     forbidden = "{'grpc', 'psycopg', 'minio', 'temporalio'}"
