@@ -50,7 +50,7 @@ def fixed_attributes(plan: LetterPlan) -> TypedSearchAttributes:
         SearchAttributePair(SENDER, plan.sender_body),
         SearchAttributePair(RECIPIENTS, bodies[:RECIPIENTS_SHOWN]),
         SearchAttributePair(RECIPIENT_COUNT, len(plan.deliveries)),
-        SearchAttributePair(PRIORITY, _name(Priority.Name(plan.priority), "PRIORITY_")),
+        SearchAttributePair(PRIORITY, _priority(plan)),
         SearchAttributePair(REGISTRY_NUMBER, plan.registry_number),
         SearchAttributePair(DEFINITION, plan.definition),
     ]
@@ -116,7 +116,7 @@ def summary(plan: LetterPlan) -> str:
     """One line: number, priority, sender → how many recipients."""
     count = len(plan.deliveries)
     to = plan.deliveries[0].recipient_body if count == 1 else f"{count} recipients"
-    return f"{plan.registry_number} · {_name(Priority.Name(plan.priority), 'PRIORITY_')} · {plan.sender_body} → {to}"
+    return f"{plan.registry_number} · {_priority(plan)} · {plan.sender_body} → {to}"
 
 
 def details(
@@ -175,7 +175,7 @@ def _row(delivery: DeliveryPlan) -> str:
         recalled = time(rules.instant(delivery.recalled_at))
         clock = f"recalled {recalled}: its recipient grants or refuses that, or does neither; {clock}"
     number = delivery.delivery.rpartition("/")[2]
-    state = _name(DeliveryState.Name(delivery.state), "DELIVERY_STATE_")
+    state = DeliveryState.Name(delivery.state).removeprefix("DELIVERY_STATE_")
     return f"- delivery {number}, `{delivery.recipient_body}`, stands at {state} since {time(began)}; {clock}"
 
 
@@ -202,13 +202,13 @@ def _end_line(closed: bool, waiting: Sequence[Waiting]) -> str:
     return "Terminating or cancelling does not end a letter: it is started again within a minute."
 
 
-def time(at: datetime | None) -> str:
+def time(at: datetime) -> str:
     """As details write it."""
-    return "—" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _name(name: str, prefix: str) -> str:
-    return name.removeprefix(prefix).lower() if prefix == "PRIORITY_" else name.removeprefix(prefix)
+def _priority(plan: LetterPlan) -> str:
+    return Priority.Name(plan.priority).removeprefix("PRIORITY_").lower()
 
 
 def _pairs(attributes: dict[SearchAttributeKey[Any], Any]) -> list[SearchAttributePair[Any]]:

@@ -53,7 +53,7 @@ class Waiting:
 
     summary: str
     about: str
-    """The delivery, or "" for the letter."""
+    """A delivery, letter or body by name; "" for the run."""
     trouble: Trouble
     reason: str
     since: datetime
@@ -68,7 +68,7 @@ class Steps:
         self._changed = changed
 
     async def step(self, call: Call[Request, Response], request: Request, summary: str, about: str = "") -> Response:
-        """Call a service. Raises Refused. `about` is the delivery concerned, "" for the letter as a whole."""
+        """Call a service. Raises Refused. `about`: a delivery, letter or body by name; "" for the run."""
         try:
             return await workflow.execute_local_activity_method(
                 call, request, start_to_close_timeout=QUICK_TIMEOUT, retry_policy=QUICK_RETRY, summary=summary
@@ -112,7 +112,7 @@ class Steps:
             await workflow.wait_condition(lambda: waiting.retry_now)
 
     def waiting_about(self, about: str) -> list[Waiting]:
-        """The steps that wait about a delivery; "" stands for every one."""
+        """The steps that wait about a delivery, letter or body by name; "" stands for every one."""
         return [waiting for waiting in self.waiting if not about or waiting.about == about]
 
     @contextmanager

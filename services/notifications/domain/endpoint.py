@@ -10,6 +10,7 @@ from uuid import UUID
 
 from yarl import URL
 
+from dabir.formats.notices import EventType
 from services.notifications.domain.errors import (
     EmailNotAllowed,
     EndpointHasNoSecret,
@@ -23,20 +24,8 @@ from services.notifications.domain.errors import (
     UrlNotAllowed,
 )
 from services.notifications.domain.quiet import QuietHours
-from services.runtime.errors import FieldViolation
+from services.runtime.errors import FieldViolation, NotFound
 
-AVAILABLE = "delivery.available"
-EVENT_TYPES = frozenset(
-    {
-        AVAILABLE,
-        "delivery.reminder",
-        "delivery.late",
-        "delivery.withdrawn",
-        "delivery.recall_asked",
-        "delivery.recall_answered",
-    }
-)
-"""What a body may be told of: docs/notifications.md."""
 WEBHOOK, EMAIL = "webhook", "email"
 """Channels, as statements name them."""
 PERSIAN, ENGLISH = "fa", "en"
@@ -157,11 +146,10 @@ def _wrong_with(url: str, *, plain_allowed: bool) -> str:
 def check_event_types(event_types: Sequence[str]) -> None:
     """Raises EventTypeUnknown."""
     for place, event_type in enumerate(event_types):
-        if event_type not in EVENT_TYPES:
+        if event_type not in set(EventType):
             violation = FieldViolation(f"event_types[{place}]", "Not a type of docs/notifications.md.")
-            raise EventTypeUnknown(
-                event_type=event_type, known=", ".join(sorted(EVENT_TYPES)), field_violations=[violation]
-            )
+            known = ", ".join(sorted(EventType))
+            raise EventTypeUnknown(event_type=event_type, known=known, field_violations=[violation])
 
 
 def check_room(count: int, limit: int) -> None:
@@ -203,13 +191,18 @@ def check_same_endpoint(
 
 def split_endpoint(name: str, caller_body: str) -> UUID:
     """`bodies/{body}/endpoints/{uuid}` → its id. Raises EndpointNotFound, also for another body's."""
-    body, _, endpoint = name.partition("/endpoints/")
+    return split_own(name, f"{caller_body}/endpoints/", EndpointNotFound)
+
+
+def split_own(name: str, prefix: str, not_found: type[NotFound]) -> UUID:
+    """What follows `prefix`, which names the caller's body, spelled as a UUID is. Raises `not_found`."""
+    text = name.removeprefix(prefix)
     try:
-        found = UUID(endpoint)
+        found = UUID(text)
     except ValueError as error:
-        raise EndpointNotFound from error
-    if body != caller_body or str(found) != endpoint:
-        raise EndpointNotFound
+        raise not_found from error
+    if name != f"{prefix}{found}":
+        raise not_found
     return found
 
 

@@ -8,8 +8,9 @@ from uuid import UUID
 from dabir.common.v1.manifest_pb2 import Priority
 from dabir.formats import names
 from dabir.formats.events import Event
+from dabir.formats.notices import EventType
 from dabir.formats.strict_json import FormatError
-from services.notifications.domain.endpoint import AVAILABLE, check_event_types
+from services.notifications.domain.endpoint import check_event_types, split_own
 from services.notifications.domain.errors import (
     NotificationIdReused,
     NotificationInvalid,
@@ -73,14 +74,7 @@ def check_same_notification(stored: Notification, given: Notification) -> None:
 
 def split_notification(name: str, caller_body: str) -> UUID:
     """`bodies/{body}/notifications/{uuid}` → its id. Raises NotificationNotFound, also for another body's."""
-    body, _, notification = name.partition("/notifications/")
-    try:
-        found = UUID(notification)
-    except ValueError as error:
-        raise NotificationNotFound from error
-    if body != caller_body or str(found) != notification:
-        raise NotificationNotFound
-    return found
+    return split_own(name, f"{caller_body}/notifications/", NotificationNotFound)
 
 
 def check_replayable(seconds: float) -> None:
@@ -101,7 +95,7 @@ def decided(standing: Standing) -> str | None:
 
 def event_of(notification: Notification, outcome: str) -> Event | None:
     """What is stated of an outcome: only that somebody was told that a delivery waits for acceptance."""
-    if notification.event_type != AVAILABLE or not notification.delivery:
+    if notification.event_type != EventType.AVAILABLE or not notification.delivery:
         return None
     if outcome == DELIVERED:
         return Event.NOTIFICATION_FOR_ACCEPTANCE

@@ -1,7 +1,5 @@
 """What the workers call."""
 
-# ruff: noqa: N802 - the methods are named by the proto
-
 from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID

@@ -1,7 +1,5 @@
 """What members call."""
 
-# ruff: noqa: N802 - the methods are named by the proto
-
 import secrets
 from collections import defaultdict
 from collections.abc import Callable

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from dabir.formats.notices import EventType
 from dabir.formats.statement import parse_statement
 from dabir.notifications.v1 import notifications_pb2 as pb
-from services.notifications.domain.endpoint import EVENT_TYPES
 from tests.contract.harness import refusal, until
 from tests.contract.notifications.harness import ACCEPTANCE, Hub, running
 from tests.contract.notifications.mailbox import PASSWORD, USER, Mailbox, mailbox
@@ -65,7 +65,7 @@ async def test_english_says_what_happened(hub: Hub) -> None:
         "delivery.recall_asked": "Dabir: a sender asks for a letter back",
         "delivery.recall_answered": "Dabir: a recall was answered",
     }
-    assert subjects.keys() == EVENT_TYPES
+    assert subjects.keys() == set(EventType)
     async with mailbox() as box, running(hub, **by(box)) as service:
         await service.email(ADDRESS, pb.LANGUAGE_ENGLISH)
         await service.email(ADDRESS, pb.LANGUAGE_PERSIAN)

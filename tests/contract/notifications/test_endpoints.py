@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from dabir.formats.notices import EventType
 from dabir.notifications.v1 import notifications_pb2 as pb
-from services.notifications.domain.endpoint import EVENT_TYPES
 from tests.contract.harness import DEADLINE_SECONDS, refusal, until
 from tests.contract.notifications.harness import Hub, Running, running
 from tests.contract.notifications.receiver import receiving
@@ -117,7 +117,7 @@ async def test_an_unknown_event_type_is_refused_with_those_there_are(service: Ru
         "EVENT_TYPE_UNKNOWN",
         ["event_types[1]"],
     )
-    assert ", ".join(sorted(EVENT_TYPES)) in refused.message
+    assert ", ".join(sorted(EventType)) in refused.message
 
 
 async def test_a_body_has_a_limit_and_its_own(hub: Hub) -> None:
