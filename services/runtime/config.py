@@ -113,6 +113,8 @@ class ServiceConfig(ProcessConfig):
     metadata_max_bytes: int = 8 * 1024
     """Of a call's metadata."""
     handshake_timeout_seconds: float = 10.0
+    connection_idle_seconds: float = 600.0
+    """A connection without a call for this long is closed; its client opens another with its next call."""
     deadline_min_seconds: float = 0.1
     """A mutating call with less time left is refused before any work is done."""
     stream_idle_seconds: float = 30.0

@@ -9,6 +9,7 @@ It stands apart from `server`, so that the workers, which serve nothing, need ne
 """
 
 import asyncio
+import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -33,6 +34,7 @@ def run(config_class: type[Config], main: Callable[[Config], Awaitable[None]]) -
         print(f"usage: python -m {_module()} CONFIG.toml", file=sys.stderr)
         sys.exit(START_REFUSED)
     try:
+        _take_all_descriptors()
         config = load(config_class, Path(sys.argv[1]))
         logs.configure(config)
         # Before anything is opened: directory's seed would be stated under a seal of the development PKI.
@@ -51,6 +53,14 @@ def stop_signal() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked.set)
     return asked
+
+
+def _take_all_descriptors() -> None:
+    """As many open files as the kernel lets this process have: a shell's 1024 are fewer than the connections of members
+    that idle, and who is connected could not store a segment any more.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _main(config: Config, main: Callable[[Config], Awaitable[None]]) -> None:

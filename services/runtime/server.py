@@ -185,6 +185,7 @@ def _options(config: ServiceConfig) -> list[tuple[str, Any]]:
         ("grpc.http2.bdp_probe", 0),
         ("grpc.http2.lookahead_bytes", _WINDOW_BYTES),
         ("grpc.server_handshake_timeout_ms", int(config.handshake_timeout_seconds * 1000)),
+        ("grpc.max_connection_idle_ms", int(config.connection_idle_seconds * 1000)),
         # A client that is gone without a word is noticed; one that pings more often than this is cut off.
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),

@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -124,6 +125,16 @@ async def outcome(config: Path) -> tuple[int | None, str]:
     async with started(config) as process:
         _, errors = await asyncio.wait_for(process.communicate(), DEADLINE_SECONDS)
         return process.returncode, errors.decode()
+
+
+async def test_it_takes_as_many_open_files_as_the_kernel_gives(setting: Setting) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    try:
+        async with started(setting.write()) as process:
+            await until(lambda: resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (hard, hard))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 async def test_it_serves_what_the_seed_says_and_ends_at_sigterm(setting: Setting) -> None:

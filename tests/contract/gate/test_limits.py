@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import grpc
 import pytest
 
 from dabir.documents.v1 import documents_pb2 as pb
+from dabir.documents.v1.documents_pb2_grpc import DocumentServiceStub
 from tests.contract.gate.hub import Hub, running
 from tests.contract.harness import DEADLINE_SECONDS, Identities, refusal, until
 
@@ -37,6 +39,17 @@ async def test_an_upload_that_stands_still_is_ended_and_its_servicer_freed(ident
         assert (refused.code, refused.reason) == ("DEADLINE_EXCEEDED", "STREAM_IDLE")
         assert hub.documents.offsets == [0]
         await asyncio.wait_for(hub.documents.ended.wait(), DEADLINE_SECONDS)
+
+
+async def test_a_connection_without_calls_is_closed_and_the_next_call_opens_another(identities: Identities) -> None:
+    async with running(identities, connection_idle_seconds=0.2) as hub:
+        channel = await hub.channel()
+        stub, request = DocumentServiceStub(channel), pb.GetDocumentRequest(name=DOCUMENT)
+        await stub.GetDocument(request, timeout=DEADLINE_SECONDS)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while (state := channel.get_state()) is not grpc.ChannelConnectivity.IDLE:
+                await channel.wait_for_state_change(state)
+        await stub.GetDocument(request, timeout=DEADLINE_SECONDS)
 
 
 async def test_a_download_that_nobody_takes_is_ended_and_its_servicer_freed(identities: Identities) -> None:
