@@ -82,7 +82,7 @@ async def claim(
         )
         SELECT taken.tries, {notifications.COLUMNS}
         FROM taken JOIN notifications.notification AS n ON n.id = taken.notification
-        """
+        """  # noqa: S608 - our own column names
     rows = await (
         await connection.execute(query, (endpoint, at_rate, list(HELD) if quiet else [], limit, claim_seconds))
     ).fetchall()

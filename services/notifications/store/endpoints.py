@@ -48,7 +48,7 @@ async def lock(connection: Connection, caller_body: str, clearance: int, endpoin
     query = f"""
         SELECT {COLUMNS} FROM notifications.endpoint AS e
         WHERE e.id = %s AND e.body = %s AND e.clearance <= %s AND e.ended_at IS NULL FOR UPDATE
-        """
+        """  # noqa: S608 - our own column names
     found = await select(connection, query, (endpoint, caller_body, clearance))
     return found[0] if found else None
 
@@ -104,7 +104,7 @@ async def list_of_body(
         SELECT {COLUMNS} FROM notifications.endpoint AS e
         WHERE e.body = %s AND e.clearance <= %s AND e.ended_at IS NULL AND (%s::uuid IS NULL OR e.id > %s)
         ORDER BY e.id LIMIT %s
-        """
+        """  # noqa: S608 - our own column names
     return await select(connection, query, (caller_body, clearance, after, after, limit))
 
 
@@ -227,5 +227,5 @@ async def _end_waiting(
         UPDATE notifications.attempt AS a
         SET next_at = least(a.next_at, clock_timestamp() + %s * interval '1 second')
         FROM waiting WHERE a.notification = waiting.notification AND a.endpoint = waiting.endpoint
-        """
+        """  # noqa: S608 - our own queries
     await connection.execute(query, (endpoint, *wanted, claim_seconds))
