@@ -33,7 +33,8 @@ class Written(click.ParamType[T], Generic[T]):
 
 
 def _named(name: str, check: Callable[[str], object], otherwise: str) -> str:
-    """`name`, if it is one. Raises ValueError with what to write otherwise."""
+    """`name` in the digits and letters of names, if it is one. Raises ValueError with what to write otherwise."""
+    name = persian.fold(name)
     try:
         check(name)
     except FormatError:

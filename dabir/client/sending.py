@@ -7,7 +7,7 @@ bytes: the hub then finds what it already has by the ids in them and gives the a
 import hashlib
 import mimetypes
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from dabir.client.trust import Proven, Trust
 from dabir.common.v1 import manifest_pb2 as pb
 from dabir.formats import cades, names, pki
 from dabir.formats.manifest import TYPE, parse_manifest, write_manifest
+from dabir.formats.persian import fold
 from dabir.formats.signer import FileSigner, certificate_sha256
 from dabir.formats.statement import Event
 from dabir.formats.strict_json import FormatError
@@ -123,13 +124,22 @@ def _name_signers(manifest: pb.Manifest, known: dict[str, FileSigner]) -> list[F
         manifest.signers.add(position=next(iter(known)))
     signing = []
     for signer in manifest.signers:
-        key = known.get(signer.position)
-        if key is None:
-            listed = "; ".join(known)
-            raise InputError("NO_SUCH_POSITION", f"the profile has no key of {signer.position}; it has: {listed}")
+        signer.position = _position_meant(signer.position, known)
+        key = known[signer.position]
         signer.certificate_sha256 = certificate_sha256(key.certificate)
         signing.append(key)
     return signing
+
+
+def _position_meant(typed: str, known: Collection[str]) -> str:
+    """The position as its certificate spells it, whatever keyboard it was typed on. Raises InputError.
+
+    Where two differ by no more than their spelling, only one typed exactly is meant: another's key must not sign.
+    """
+    meant = [typed] if typed in known else [position for position in known if fold(position) == fold(typed)]
+    if len(meant) != 1:
+        raise InputError("NO_SUCH_POSITION", f"the profile has no key of {typed}; it has: {'; '.join(known)}")
+    return meant[0]
 
 
 def send(hub: Hub, trust: Trust, entry: LetterEntry, progress: DocumentProgress, *, resumed: bool = False) -> Sent:
