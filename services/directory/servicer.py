@@ -1,7 +1,5 @@
 """Proto in, proto out."""
 
-# ruff: noqa: N802 - the methods are named by the proto
-
 from datetime import datetime
 from typing import Any
 

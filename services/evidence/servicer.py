@@ -19,9 +19,7 @@ class EvidenceServicer(EvidenceServiceServicer):
     def __init__(self, pool: Pool, feed: Feed) -> None:
         self._pool, self._feed = pool, feed
 
-    async def ListStatements(  # noqa: N802 - the RPC's name
-        self, request: pb.ListStatementsRequest, context: object
-    ) -> pb.ListStatementsResponse:
+    async def ListStatements(self, request: pb.ListStatementsRequest, context: object) -> pb.ListStatementsResponse:
         body, clearance = caller().body, caller().clearance
         page = domain.page(body, request.parent, request.page_size, request.page_token)
         async with self._pool.connection() as connection:
@@ -41,7 +39,7 @@ class EvidenceServicer(EvidenceServiceServicer):
         return pb.ListStatementsResponse(statements=shown, next_page_token=token)
 
     # It writes by itself, as grpc allows, for only a write can be waited for no longer than is set.
-    async def WatchStatements(  # type: ignore[override]  # noqa: N802 - the stub's type knows generators only
+    async def WatchStatements(  # type: ignore[override]  # the stub's type knows generators only
         self, request: pb.WatchStatementsRequest, context: "grpc.aio.ServicerContext[Any, Any]"
     ) -> None:
         async with self._pool.connection() as connection:
@@ -58,7 +56,7 @@ class EvidenceInternalServicer(EvidenceInternalServiceServicer):
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def Follow(self, request: pb.FollowRequest, context: object) -> pb.FollowResponse:  # noqa: N802
+    async def Follow(self, request: pb.FollowRequest, context: object) -> pb.FollowResponse:
         token, seconds = uuid4(), request.lease_duration.ToTimedelta().total_seconds()
         async with self._pool.connection() as connection, connection.transaction():
             cursor = await store.lease(connection, request.follower, request.holder, token, seconds)
@@ -69,7 +67,7 @@ class EvidenceInternalServicer(EvidenceInternalServiceServicer):
             batch = await store.after_cursor(connection, cursor.position, limit)
         return pb.FollowResponse(lease=str(token), statements=batch, cursor=cursor.position, head=head)
 
-    async def Advance(self, request: pb.AdvanceRequest, context: object) -> pb.AdvanceResponse:  # noqa: N802
+    async def Advance(self, request: pb.AdvanceRequest, context: object) -> pb.AdvanceResponse:
         start, end, token = getattr(request, "from"), request.to, domain.lease(request.lease)
         refused = [(one.position, one.reason) for one in request.refused]
         async with self._pool.connection() as connection, connection.transaction():

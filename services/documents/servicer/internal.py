@@ -24,9 +24,7 @@ class DocumentInternalServicer(DocumentInternalServiceServicer):
         self._pool = pool
         self._objects = objects
 
-    async def ClaimDocuments(  # noqa: N802 - the RPC's name
-        self, request: pb.ClaimDocumentsRequest, context: object
-    ) -> pb.ClaimDocumentsResponse:
+    async def ClaimDocuments(self, request: pb.ClaimDocumentsRequest, context: object) -> pb.ClaimDocumentsResponse:
         wanted = [Wanted(d.document, Content(d.media_type, d.size_bytes, d.sha256)) for d in request.documents]
         names = [one.name for one in wanted]
         check_distinct(names)
@@ -45,9 +43,7 @@ class DocumentInternalServicer(DocumentInternalServiceServicer):
             ]
         )
 
-    async def SetRetention(  # noqa: N802
-        self, request: pb.SetRetentionRequest, context: object
-    ) -> pb.SetRetentionResponse:
+    async def SetRetention(self, request: pb.SetRetentionRequest, context: object) -> pb.SetRetentionResponse:
         check_distinct(request.documents)
         until = self._instant(request.retain_until)
         answer = pb.SetRetentionResponse()

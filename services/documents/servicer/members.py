@@ -43,7 +43,7 @@ class DocumentServicer(DocumentServiceServicer):
         self._handover = handover
         self._places = Places(config.transfers_max, config.transfers_per_body)
 
-    async def UploadDocument(  # noqa: N802 - the RPC's name
+    async def UploadDocument(
         self, request_iterator: AsyncIterator[pb.UploadDocumentRequest], context: object
     ) -> pb.UploadDocumentResponse:
         messages = aiter(request_iterator)
@@ -70,20 +70,16 @@ class DocumentServicer(DocumentServiceServicer):
         with self._places.taken(who.body):
             return await self._uploads.take(who.body, who.clearance, header.document, content, _parts(messages))
 
-    async def QueryUpload(  # noqa: N802
-        self, request: pb.QueryUploadRequest, context: object
-    ) -> pb.QueryUploadResponse:
+    async def QueryUpload(self, request: pb.QueryUploadRequest, context: object) -> pb.QueryUploadResponse:
         document = await self._own(request.document)
         return pb.QueryUploadResponse(
             committed_bytes=await self._uploads.committed_bytes(document), document=document_answer(document)
         )
 
-    async def GetDocument(  # noqa: N802
-        self, request: pb.GetDocumentRequest, context: object
-    ) -> pb.GetDocumentResponse:
+    async def GetDocument(self, request: pb.GetDocumentRequest, context: object) -> pb.GetDocumentResponse:
         return pb.GetDocumentResponse(document=document_answer(await self._own(request.name)))
 
-    async def DownloadDocument(  # noqa: N802
+    async def DownloadDocument(
         self, request: pb.DownloadDocumentRequest, context: object
     ) -> AsyncIterator[pb.DownloadDocumentResponse]:
         document = await self._readable(request.name, request.consignment_acceptance)
@@ -98,9 +94,7 @@ class DocumentServicer(DocumentServiceServicer):
                 )
                 described = None
 
-    async def ConfirmDownload(  # noqa: N802
-        self, request: pb.ConfirmDownloadRequest, context: object
-    ) -> pb.ConfirmDownloadResponse:
+    async def ConfirmDownload(self, request: pb.ConfirmDownloadRequest, context: object) -> pb.ConfirmDownloadResponse:
         confirmed = await self._handover.confirm(
             caller(), request.document, request.consignment_acceptance, request.sha256
         )
