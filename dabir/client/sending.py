@@ -15,7 +15,7 @@ from pathlib import Path
 from dabir.client import documents
 from dabir.client.errors import InputError, RefusedError, VerificationError
 from dabir.client.hub import Hub
-from dabir.client.journal import Journal, LetterEntry
+from dabir.client.journal import Journal, LetterEntry, StoredFile
 from dabir.client.profile import Profile
 from dabir.client.trust import Proven, Trust
 from dabir.common.v1 import manifest_pb2 as pb
@@ -86,17 +86,7 @@ def compose(profile: Profile, journal: Journal, letter: pb.Manifest, files: Sequ
     try:
         with journal.new_letter(manifest.letter_uuid) as draft:
             for index, file in enumerate(files, start=1):
-                stored = draft.add_document(index, file)
-                manifest.documents.append(
-                    pb.ManifestDocument(
-                        index=index,
-                        role=pb.DOCUMENT_ROLE_MAIN if index == 1 else pb.DOCUMENT_ROLE_ANNEX,
-                        file_name=file.name,
-                        media_type=media_type(file),
-                        size_bytes=stored.size_bytes,
-                        sha256=stored.sha256,
-                    )
-                )
+                manifest.documents.append(_document(index, file, draft.add_document(index, file)))
             data = write_manifest(manifest)
             now = datetime.now(UTC)
             signatures = [cades.sign_detached(data, signer, now) for signer in signing]
@@ -108,6 +98,17 @@ def compose(profile: Profile, journal: Journal, letter: pb.Manifest, files: Sequ
             "FILE_UNREADABLE", f"{error.filename}: {error.strerror}; name a file that can be read"
         ) from None
     return LetterEntry(draft.target)
+
+
+def _document(index: int, file: Path, stored: StoredFile) -> pb.ManifestDocument:
+    return pb.ManifestDocument(
+        index=index,
+        role=pb.DOCUMENT_ROLE_MAIN if index == 1 else pb.DOCUMENT_ROLE_ANNEX,
+        file_name=file.name,
+        media_type=media_type(file),
+        size_bytes=stored.size_bytes,
+        sha256=stored.sha256,
+    )
 
 
 def media_type(file: Path) -> str:
