@@ -19,6 +19,7 @@ from services.intake.domain.model import (
     Letter,
     Recall,
 )
+from services.runtime import instants
 
 Clock = Literal["acceptance", "answer"]
 READ_UP_TO = 200
@@ -77,9 +78,7 @@ def check_flag(delivery: Delivery, clock: Clock, now: datetime, recalled_at: dat
     waits = (CREATED, AVAILABLE) if clock == "acceptance" else (CREATED, AVAILABLE, ACCEPTED)
     if delivery.state in waits and now <= due:
         left = (due - now).total_seconds()
-        raise errors.NotLateYet(
-            clock=clock, delivery=delivery.name, due=due.isoformat().replace("+00:00", "Z"), retry_after_seconds=left
-        )
+        raise errors.NotLateYet(clock=clock, delivery=delivery.name, due=instants.text(due), retry_after_seconds=left)
     judged = now if recalled_at is None else min(now, recalled_at)
     return acceptance_is_late(delivery, judged) if clock == "acceptance" else answer_is_late(delivery, judged)
 

@@ -1,7 +1,7 @@
 """What a receipt must be, and what it may still decide: a verdict that comes second decides nothing."""
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from dabir.common.v1 import receipt_pb2 as pb
@@ -9,6 +9,7 @@ from dabir.common.v1.receipt_pb2 import Receipt, ReturnReason, Verdict
 from services.intake.domain import errors, receipt_errors
 from services.intake.domain.definition import Definition
 from services.intake.domain.model import ACCEPTED, AVAILABLE, Delivery, Letter, Recall, granted
+from services.runtime import instants
 from services.runtime.errors import FieldViolation
 
 RECALL_VERDICTS = (pb.VERDICT_RECALL_GRANTED, pb.VERDICT_RECALL_REFUSED)
@@ -75,7 +76,7 @@ def check_window(delivery: Delivery, now: datetime) -> None:
     """That an accepted delivery may still be returned. Raises ReturnWindowOver."""
     until = delivery.return_until
     if until is None or now >= until:
-        said = until.astimezone(UTC).isoformat().replace("+00:00", "Z") if until else "never"
+        said = instants.text(until) if until else "never"
         raise receipt_errors.ReturnWindowOver(delivery=delivery.name, until=said)
 
 

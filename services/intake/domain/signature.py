@@ -18,6 +18,7 @@ from dabir.formats import cades, pki
 from dabir.formats.signer import certificate_sha256
 from dabir.formats.strict_json import FormatError
 from services.intake.domain import signature_errors as errors
+from services.runtime import instants
 
 Purpose = directory.CertificatePurpose
 
@@ -92,7 +93,7 @@ def check(
     if expected.position and certificate.position != expected.position:
         raise errors.CertificatePositionWrong(place=place)
     if certificate.HasField("revoked_at"):
-        since = certificate.revoked_at.ToDatetime(UTC).isoformat()
+        since = instants.text(certificate.revoked_at.ToDatetime(UTC))
         raise errors.CertificateRevoked(place=place, why=f"since {since}")
     crls = _lists(place, resolved.crls)
     _check_chain(place, file, crls, trust, now)
@@ -126,10 +127,10 @@ def _check_chain(
     except pki.CertificateError as error:
         match error.reason:
             case "NOT_YET_VALID":
-                starts = max(one.not_valid_before_utc for one in file.certificates).isoformat()
+                starts = instants.text(max(one.not_valid_before_utc for one in file.certificates))
                 raise errors.CertificateNotYetValid(place=place, not_before=starts) from error
             case "EXPIRED":
-                ends = min(one.not_valid_after_utc for one in file.certificates).isoformat()
+                ends = instants.text(min(one.not_valid_after_utc for one in file.certificates))
                 raise errors.CertificateExpired(place=place, not_after=ends) from error
             case "REVOKED":
                 raise errors.CertificateRevoked(place=place, why=str(error)) from error

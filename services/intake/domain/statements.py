@@ -3,8 +3,6 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from dabir.common.v1.receipt_pb2 import BookNumber, ReturnReason, Verdict
 from dabir.common.v1.statement_pb2 import (
     StatementDocument,
@@ -16,6 +14,7 @@ from dabir.common.v1.statement_pb2 import (
 )
 from services.intake.domain.model import Delivery, Letter, NewLetter, granted
 from services.intake.domain.signature import Checked
+from services.runtime.instants import optional_timestamp, timestamp
 
 
 def submission_acceptance(
@@ -24,14 +23,14 @@ def submission_acceptance(
     """That a letter is registered. The party is its sender, with the certificate it called with."""
     return StatementEvent(
         number=StatementNumber(book=letter.book, sequence=letter.sequence, text=letter.number_text),
-        registered_at=_time(letter.registered_at),
+        registered_at=timestamp(letter.registered_at),
         manifest_sha256=letter.manifest_sha256,
         definition_sha256=letter.definition_sha256,
         parties=[_sender(letter)],
         documents=_documents(letter, range(1, len(letter.documents) + 1)),
         recipients=[_recipient(delivery, letter) for delivery in deliveries],
-        acceptance_due=_time(letter.acceptance_due),
-        answer_due=_time(letter.answer_due),
+        acceptance_due=optional_timestamp(letter.acceptance_due),
+        answer_due=optional_timestamp(letter.answer_due),
         signatures=signatures,
     )
 
@@ -40,7 +39,7 @@ def available(letter: Letter, number: BookNumber, text: str, now: datetime, *, h
     """That a delivery lies in the mailbox, under its IN number."""
     return StatementEvent(
         number=StatementNumber(book=number.book, sequence=number.sequence, text=text),
-        registered_at=_time(now),
+        registered_at=timestamp(now),
         manifest_sha256=letter.manifest_sha256,
         reason="HUB_LATE" if hub_late else "",
     )
@@ -73,12 +72,12 @@ def consignment_rejection(
 
 def acceptance_expiry(delivery: Delivery) -> StatementEvent:
     """That nothing was signed by the due."""
-    return StatementEvent(acceptance_due=_time(delivery.acceptance_due))
+    return StatementEvent(acceptance_due=optional_timestamp(delivery.acceptance_due))
 
 
 def answer_overdue(delivery: Delivery) -> StatementEvent:
     """That no answer came by the due."""
-    return StatementEvent(answer_due=_time(delivery.answer_due))
+    return StatementEvent(answer_due=optional_timestamp(delivery.answer_due))
 
 
 def answered(submission_acceptance_sha256: bytes) -> StatementEvent:
@@ -154,11 +153,3 @@ def _documents(letter: NewLetter, indexes: Collection[int]) -> list[StatementDoc
         StatementDocument(name=letter.documents[index - 1], sha256=letter.documents_sha256[index - 1])
         for index in indexes
     ]
-
-
-def _time(instant: datetime | None) -> Timestamp | None:
-    if instant is None:
-        return None
-    said = Timestamp()
-    said.FromDatetime(instant)
-    return said

@@ -13,6 +13,7 @@ from dabir.formats.strict_json import FormatError, check_text
 from dabir.intake.v1.definition_pb2 import Clock
 from services.intake.domain import errors, model
 from services.intake.domain.definition import Definition
+from services.runtime import instants
 from services.runtime.errors import FieldViolation
 from services.runtime.identity import Role, clearance
 
@@ -53,8 +54,8 @@ def check_written_at(manifest: Manifest, now: datetime) -> None:
     """Raises WrittenAtOutOfRange outside 24 hours of `now` (docs/formats.md, "Manifest")."""
     written_at = manifest.written_at.ToDatetime(UTC)
     if abs(written_at - now) > timedelta(hours=WRITTEN_AT_HOURS):
-        said = now.replace(microsecond=0)
-        raise errors.WrittenAtOutOfRange(written_at=_said(written_at), now=_said(said), hours=WRITTEN_AT_HOURS)
+        here = instants.text(now.replace(microsecond=0))
+        raise errors.WrittenAtOutOfRange(written_at=instants.text(written_at), now=here, hours=WRITTEN_AT_HOURS)
 
 
 def check_definition(manifest: Manifest, definition: Definition) -> None:
@@ -137,7 +138,11 @@ class _Clock:
         least, most = self.offered.min_seconds, self.offered.max_seconds
         if not timedelta(seconds=least) <= self.stated - registered_at <= timedelta(seconds=most):
             raise errors.DueOutOfRange(
-                clock=self.name, due=_said(self.stated), definition=definition, min_seconds=least, max_seconds=most
+                clock=self.name,
+                due=instants.text(self.stated),
+                definition=definition,
+                min_seconds=least,
+                max_seconds=most,
             )
         return self.stated
 
@@ -248,7 +253,3 @@ def check_documents(outcomes: Sequence[DocumentOutcome]) -> None:
         ]
         refusal = errors.DOCUMENT_REFUSALS[first.reason]
         raise refusal(count=len(wrong), document=first.document, field_violations=violations)
-
-
-def _said(instant: datetime) -> str:
-    return instant.isoformat().replace("+00:00", "Z")

@@ -11,7 +11,8 @@ from services.intake.domain.model import Delivery, Letter
 from services.intake.servicer import stating
 from services.intake.servicer.registry import Registry
 from services.intake.store import deliveries, letters, recalls
-from services.runtime.ledger import Connection, OpenChains
+from services.runtime.database import Connection
+from services.runtime.ledger import OpenChains
 from services.runtime.logs import log
 
 

@@ -24,8 +24,9 @@ from services.intake.domain.signature import Checked
 from services.intake.servicer import showing, signatures, stating
 from services.intake.servicer.registry import Registry
 from services.intake.store import deliveries, letters, recalls, receipts, trust_material
+from services.runtime.database import Connection
 from services.runtime.identity import Caller
-from services.runtime.ledger import Connection, OpenChains
+from services.runtime.ledger import OpenChains, statement_id
 from services.runtime.logs import log
 
 _ACCEPTANCE = (Event.CONSIGNMENT_ACCEPTANCE, Event.CONTENT_CONSIGNMENT)
@@ -88,7 +89,7 @@ class _Case:
 
     async def state(self, event: Event | tuple[Event, ...], fields: StatementEvent) -> UUID:
         """State what the receipt says; the statement's jti."""
-        return stating.statement_id(await stating.append(self.chains, self.delivery, event, fields, assurance="mtls"))
+        return statement_id(await stating.append(self.chains, self.delivery, event, fields, assurance="mtls"))
 
 
 async def _decide(

@@ -1,7 +1,6 @@
 """IntakeInternalService: for the workers. Names, states and instants only."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from dabir.formats import names
 from dabir.formats.statement import Event
@@ -32,7 +31,7 @@ class InternalServicer(IntakeInternalServiceServicer):
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    async def GetLetterPlan(self, request: pb.GetLetterPlanRequest, context: object) -> pb.GetLetterPlanResponse:  # noqa: N802
+    async def GetLetterPlan(self, request: pb.GetLetterPlanRequest, context: object) -> pb.GetLetterPlanResponse:
         names.split_letter(request.letter, "letter")
         consign.check_of_letter(request.letter, request.deliveries)
         async with self._registry.pool.connection() as connection:
@@ -44,14 +43,14 @@ class InternalServicer(IntakeInternalServiceServicer):
         sequence = head[0] if head else 0
         return pb.GetLetterPlanResponse(plan=messages.letter_plan(letter, asked, plans, sequence))
 
-    async def ConsignDeliveries(  # noqa: N802
+    async def ConsignDeliveries(
         self, request: pb.ConsignDeliveriesRequest, context: object
     ) -> pb.ConsignDeliveriesResponse:
         letter = await consign.consign(self._registry, request.letter, request.deliveries)
         plans = {plan.delivery: plan for plan in await self._plans(letter, request.deliveries)}
         return pb.ConsignDeliveriesResponse(deliveries=[plans[name] for name in request.deliveries])
 
-    async def FlagLate(self, request: pb.FlagLateRequest, context: object) -> pb.FlagLateResponse:  # noqa: N802
+    async def FlagLate(self, request: pb.FlagLateRequest, context: object) -> pb.FlagLateResponse:
         letter_name, _ = names.split_delivery(request.delivery, "delivery")
         async with self._registry.pool.connection() as connection, connection.transaction():
             locked = await deliveries.lock(connection, [request.delivery])
@@ -67,12 +66,12 @@ class InternalServicer(IntakeInternalServiceServicer):
         (plan,) = await self._plans(await self._letter(letter_name), [request.delivery])
         return pb.FlagLateResponse(delivery=plan)
 
-    async def ApplyRecall(self, request: pb.ApplyRecallRequest, context: object) -> pb.ApplyRecallResponse:  # noqa: N802
+    async def ApplyRecall(self, request: pb.ApplyRecallRequest, context: object) -> pb.ApplyRecallResponse:
         letter = await recall.apply_recall(self._registry, request.letter, request.deliveries)
         plans = {plan.delivery: plan for plan in await self._plans(letter, request.deliveries)}
         return pb.ApplyRecallResponse(deliveries=[plans[name] for name in request.deliveries])
 
-    async def CloseLetter(self, request: pb.CloseLetterRequest, context: object) -> pb.CloseLetterResponse:  # noqa: N802
+    async def CloseLetter(self, request: pb.CloseLetterRequest, context: object) -> pb.CloseLetterResponse:
         letter = await self._letter(request.letter)
         async with self._registry.pool.connection() as connection, connection.transaction():
             # Under their locks: who holds one may be deciding, by an earlier reading of the clock than ours.
@@ -99,20 +98,15 @@ class InternalServicer(IntakeInternalServiceServicer):
         log.info("letter_closing_judged", letter=letter.name, closes=closing.closes, unclaimed=closing.unclaimed)
         return messages.closing(closing)
 
-    async def ListOpenLetters(self, request: pb.ListOpenLettersRequest, context: object) -> pb.ListOpenLettersResponse:  # noqa: N802
-        after = None
-        if request.page_token:
-            after = page_token.decode(request.page_token, _read_place, "ListOpenLetters")
+    async def ListOpenLetters(self, request: pb.ListOpenLettersRequest, context: object) -> pb.ListOpenLettersResponse:
+        after = page_token.after(request.page_token, page_token.instant_and_name, "ListOpenLetters")
         size = request.page_size or PAGE_DEFAULT
         async with self._registry.pool.connection() as connection:
             rows = await letters.list_open(connection, after, size + 1)
-        token = ""
-        if len(rows) > size:
-            name, registered_at = rows[size - 1]
-            token = page_token.encode([registered_at.isoformat(), name], "ListOpenLetters")
-        return pb.ListOpenLettersResponse(letters=[name for name, _ in rows[:size]], next_page_token=token)
+        shown, token = page_token.cut(rows, size, lambda row: [row[1].isoformat(), row[0]], "ListOpenLetters")
+        return pb.ListOpenLettersResponse(letters=[name for name, _ in shown], next_page_token=token)
 
-    async def RecordOperatorAction(  # noqa: N802
+    async def RecordOperatorAction(
         self, request: pb.RecordOperatorActionRequest, context: object
     ) -> pb.RecordOperatorActionResponse:
         return pb.RecordOperatorActionResponse(statement=await operators.record(self._registry, request))
@@ -135,7 +129,3 @@ class InternalServicer(IntakeInternalServiceServicer):
         if missing := sorted(set(wanted) - {row.name for row in rows}):
             raise errors.DeliveryNotFound(delivery=missing[0])
         return [messages.delivery_plan(row, definition, asked, sequences.get(row.name, 0), now) for row in rows]
-
-
-def _read_place(registered_at: str, name: str) -> tuple[datetime, str]:
-    return datetime.fromisoformat(registered_at), name

@@ -12,6 +12,7 @@ from services.intake.servicer import showing, stating
 from services.intake.servicer.registry import Registry
 from services.intake.store import deliveries, request_ids
 from services.runtime.identity import Caller
+from services.runtime.ledger import statement_id
 from services.runtime.logs import log
 
 
@@ -34,7 +35,7 @@ async def mark_read(registry: Registry, request: pb.MarkReadRequest, who: Caller
         rules.check_room(delivery, chains.head(delivery.name)[0])
         fields = statements.content_access(who.body, who.certificate_sha256, request.position)
         statement = await stating.append(chains, delivery, Event.CONTENT_ACCESS_TRACKING, fields, assurance="mtls")
-        await request_ids.insert(connection, "reading", its_id, sha256, stating.statement_id(statement))
+        await request_ids.insert(connection, "reading", its_id, sha256, statement_id(statement))
         await deliveries.read_first(connection, delivery.name, chains.now, request.position)
     log.info("delivery_read", delivery=delivery.name)
     return statement

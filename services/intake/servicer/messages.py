@@ -1,9 +1,7 @@
 """What intake holds → what callers see."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-
-from google.protobuf.timestamp_pb2 import Timestamp
+from datetime import datetime
 
 from dabir.common.v1.manifest_pb2 import Classification, Priority, Recipient, RecipientKind
 from dabir.common.v1.receipt_pb2 import ReturnReason, Verdict
@@ -13,6 +11,7 @@ from services.intake.domain import delivery as rules
 from services.intake.domain import recall as recall_rules
 from services.intake.domain.definition import Definition
 from services.intake.domain.model import RETURNED, WITHDRAWN, Delivery, Letter, Recall, recall_of
+from services.runtime.instants import optional_timestamp, timestamp
 
 
 def letter(row: Letter) -> pb.Letter:
@@ -22,16 +21,16 @@ def letter(row: Letter) -> pb.Letter:
         state=_letter_state(row.state),
         unclaimed=row.unclaimed,
         registry_number=_number(row.book, row.sequence, row.number_text),
-        registered_at=_time(row.registered_at),
-        closed_at=_time(row.closed_at),
+        registered_at=timestamp(row.registered_at),
+        closed_at=optional_timestamp(row.closed_at),
         sender_office=row.sender_office,
         definition=row.definition,
         priority=Priority.ValueType(row.priority),
         classification=Classification.ValueType(row.classification),
         subject=row.subject,
         manifest_sha256=row.manifest_sha256,
-        acceptance_due=_time(row.acceptance_due),
-        answer_due=_time(row.answer_due),
+        acceptance_due=optional_timestamp(row.acceptance_due),
+        answer_due=optional_timestamp(row.answer_due),
         recipient_count=row.recipient_count,
     )
 
@@ -68,7 +67,7 @@ def envelope(row: Delivery, its_letter: Letter, recall: Recall | None) -> pb.Env
         recipient_office=row.recipient_office,
         in_number=_number(row.book, row.sequence, row.number_text),
         registry_number=_number(its_letter.book, its_letter.sequence, its_letter.number_text),
-        registered_at=_time(its_letter.registered_at),
+        registered_at=timestamp(its_letter.registered_at),
         priority=Priority.ValueType(its_letter.priority),
         classification=Classification.ValueType(row.classification),
         recipient=own,
@@ -93,11 +92,11 @@ def letter_plan(row: Letter, recalls: Sequence[Recall], deliveries: list[Deliver
         registry_number=row.number_text,
         definition=row.definition,
         priority=Priority.ValueType(row.priority),
-        registered_at=_time(row.registered_at),
+        registered_at=timestamp(row.registered_at),
         documents=row.documents,
-        retain_until=_time(row.retain_until),
-        close_at=_time(row.close_at),
-        urgent_unacked_at=_time(row.urgent_unacked_at),
+        retain_until=timestamp(row.retain_until),
+        close_at=timestamp(row.close_at),
+        urgent_unacked_at=optional_timestamp(row.urgent_unacked_at),
         deliveries=deliveries,
         recalls_sha256=[recall.sha256 for recall in recalls],
         sequence=sequence,
@@ -116,13 +115,13 @@ def delivery_plan(
         state=_delivery_state(row.state),
         times=_times(row),
         answer_needed=row.answer_needed,
-        remind_at=[_instant(at) for at in rules.reminders(row, definition, now)],
-        return_until=_time(row.return_until),
+        remind_at=[timestamp(at) for at in rules.reminders(row, definition, now)],
+        return_until=optional_timestamp(row.return_until),
         sequence=sequence,
         recall_pending=recall_rules.is_pending(row, recalls),
         recall_asked=recall_rules.is_asked(row, recalls),
-        recalled_at=_time(recall.asked_at if recall else None),
-        recall_answered_at=_time(row.recall_answered_at),
+        recalled_at=optional_timestamp(recall.asked_at if recall else None),
+        recall_answered_at=optional_timestamp(row.recall_answered_at),
     )
 
 
@@ -131,7 +130,7 @@ def closing(judged: rules.Closing) -> CloseLetterResponse:
     return CloseLetterResponse(
         state=pb.LETTER_STATE_CLOSED if judged.closes else pb.LETTER_STATE_OPEN,
         waiting_deliveries=judged.waiting,
-        next_at=_time(judged.next_at),
+        next_at=optional_timestamp(judged.next_at),
     )
 
 
@@ -147,23 +146,23 @@ def delivery_state(state: pb.DeliveryState.ValueType) -> str:
 
 def _times(row: Delivery) -> pb.DeliveryTimes:
     return pb.DeliveryTimes(
-        available_at=_time(row.available_at),
-        decided_at=_time(row.decided_at),
-        answered_at=_time(row.answered_at),
-        acceptance_due=_time(row.acceptance_due),
-        answer_due=_time(row.answer_due),
+        available_at=optional_timestamp(row.available_at),
+        decided_at=optional_timestamp(row.decided_at),
+        answered_at=optional_timestamp(row.answered_at),
+        acceptance_due=optional_timestamp(row.acceptance_due),
+        answer_due=optional_timestamp(row.answer_due),
         late_acceptance=row.late_acceptance,
         late_answer=row.late_answer,
-        returned_at=_time(row.ended_at) if row.state == RETURNED else None,
-        withdrawn_at=_time(row.ended_at) if row.state == WITHDRAWN else None,
-        return_until=_time(row.return_until),
+        returned_at=optional_timestamp(row.ended_at) if row.state == RETURNED else None,
+        withdrawn_at=optional_timestamp(row.ended_at) if row.state == WITHDRAWN else None,
+        return_until=optional_timestamp(row.return_until),
     )
 
 
 def _first_reading(row: Delivery) -> pb.Reading | None:
     if row.first_read_at is None:
         return None
-    return pb.Reading(position=row.first_read_by or "", read_at=_time(row.first_read_at))
+    return pb.Reading(position=row.first_read_by or "", read_at=timestamp(row.first_read_at))
 
 
 def _recall_progress(row: Delivery, recall: Recall | None) -> pb.RecallProgress | None:
@@ -171,9 +170,9 @@ def _recall_progress(row: Delivery, recall: Recall | None) -> pb.RecallProgress 
         return None
     return pb.RecallProgress(
         sha256=recall.sha256,
-        asked_at=_time(recall.asked_at),
+        asked_at=timestamp(recall.asked_at),
         verdict=Verdict.ValueType(row.recall_answer or 0),
-        answered_at=_time(row.recall_answered_at),
+        answered_at=optional_timestamp(row.recall_answered_at),
     )
 
 
@@ -191,13 +190,3 @@ def _delivery_state(state: str) -> pb.DeliveryState.ValueType:
 
 def _kind(kind: str) -> RecipientKind.ValueType:
     return RecipientKind.Value(f"RECIPIENT_KIND_{kind}")
-
-
-def _instant(instant: datetime) -> Timestamp:
-    said = Timestamp()
-    said.FromDatetime(instant.astimezone(UTC))
-    return said
-
-
-def _time(instant: datetime | None) -> Timestamp | None:
-    return None if instant is None else _instant(instant)

@@ -9,9 +9,10 @@ from dabir.formats.strict_json import check_text
 from dabir.intake.v1 import internal_service_pb2 as pb
 from services.intake.domain import errors, request_id, statements
 from services.intake.domain import operator as rules
-from services.intake.servicer import showing, stating
+from services.intake.servicer import showing
 from services.intake.servicer.registry import Registry
 from services.intake.store import deliveries, letters, request_ids
+from services.runtime.ledger import statement_id
 
 
 async def record(registry: Registry, request: pb.RecordOperatorActionRequest) -> Statement:
@@ -41,7 +42,7 @@ async def record(registry: Registry, request: pb.RecordOperatorActionRequest) ->
             recipient_body=None,
             assurance="hub",
         )
-        await request_ids.insert(connection, "operator_action", its_id, sha256, stating.statement_id(statement))
+        await request_ids.insert(connection, "operator_action", its_id, sha256, statement_id(statement))
     return statement
 
 

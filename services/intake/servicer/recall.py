@@ -18,6 +18,7 @@ from services.intake.servicer.consign import check_of_letter
 from services.intake.servicer.registry import Registry
 from services.intake.store import deliveries, letters, recalls, trust_material
 from services.runtime.identity import Caller
+from services.runtime.ledger import statement_id
 from services.runtime.logs import log
 
 
@@ -71,7 +72,7 @@ async def _register(
                 letter=letter.name,
                 sha256=sha256,
                 numbers=wanted,
-                statement=stating.statement_id(statement),
+                statement=statement_id(statement),
                 asked_at=chains.now,
             )
             await recalls.insert(connection, row, request.recall, request.signature)

@@ -1,11 +1,10 @@
 """RecipientService: for those who get letters."""
 
-from datetime import datetime
-
 from dabir.common.v1.receipt_pb2 import VERDICT_ACCEPTED, VERDICT_REFUSED, VERDICT_RETURNED
 from dabir.formats import names
 from dabir.intake.v1 import recipient_service_pb2 as pb
 from dabir.intake.v1.recipient_service_pb2_grpc import RecipientServiceServicer
+from services.intake.domain.model import Delivery
 from services.intake.domain.receipt import RECALL_VERDICTS
 from services.intake.servicer import decide, mark_read, messages, showing
 from services.intake.servicer.registry import Registry
@@ -22,13 +21,13 @@ class RecipientServicer(RecipientServiceServicer):
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    async def ListDeliveries(self, request: pb.ListDeliveriesRequest, context: object) -> pb.ListDeliveriesResponse:  # noqa: N802
+    async def ListDeliveries(self, request: pb.ListDeliveriesRequest, context: object) -> pb.ListDeliveriesResponse:
         who, state = caller(), messages.delivery_state(request.state)
         if request.office:
             names.split_office(request.office, "office")
         binding = (who.body, "ListDeliveries", request.office, state)
-        after = page_token.decode(request.page_token, _read_place, *binding) if request.page_token else None
-        size = min(request.page_size or PAGE_DEFAULT, PAGE_MAX)
+        after = page_token.after(request.page_token, page_token.instant_and_name, *binding)
+        size = page_token.size(request.page_size, PAGE_DEFAULT, PAGE_MAX)
         async with self._registry.pool.connection() as connection:
             rows = await deliveries.list_got(
                 connection,
@@ -39,44 +38,43 @@ class RecipientServicer(RecipientServiceServicer):
                 after=after,
                 limit=size + 1,
             )
-        token, last = "", rows[size - 1] if len(rows) > size else None
-        if last is not None and last.available_at is not None:
-            token = page_token.encode([last.available_at.isoformat(), last.name], *binding)
-        shown = await showing.envelopes(self._registry, who, rows[:size])
-        return pb.ListDeliveriesResponse(deliveries=shown, next_page_token=token)
+        shown, token = page_token.cut(rows, size, _place, *binding)
+        envelopes = await showing.envelopes(self._registry, who, shown)
+        return pb.ListDeliveriesResponse(deliveries=envelopes, next_page_token=token)
 
-    async def GetDelivery(self, request: pb.GetDeliveryRequest, context: object) -> pb.GetDeliveryResponse:  # noqa: N802
+    async def GetDelivery(self, request: pb.GetDeliveryRequest, context: object) -> pb.GetDeliveryResponse:
         who = caller()
         delivery, letter = await showing.find_delivery(self._registry, who, request.name)
         return pb.GetDeliveryResponse(delivery=await showing.show_delivery(self._registry, who, delivery, letter))
 
-    async def AcceptDelivery(self, request: pb.AcceptDeliveryRequest, context: object) -> pb.AcceptDeliveryResponse:  # noqa: N802
+    async def AcceptDelivery(self, request: pb.AcceptDeliveryRequest, context: object) -> pb.AcceptDeliveryResponse:
         delivery, statement = await decide.decide(
             self._registry, request.name, [VERDICT_ACCEPTED], request.receipt, request.signature, caller()
         )
         return pb.AcceptDeliveryResponse(delivery=delivery, statement=statement)
 
-    async def RefuseDelivery(self, request: pb.RefuseDeliveryRequest, context: object) -> pb.RefuseDeliveryResponse:  # noqa: N802
+    async def RefuseDelivery(self, request: pb.RefuseDeliveryRequest, context: object) -> pb.RefuseDeliveryResponse:
         delivery, statement = await decide.decide(
             self._registry, request.name, [VERDICT_REFUSED], request.receipt, request.signature, caller()
         )
         return pb.RefuseDeliveryResponse(delivery=delivery, statement=statement)
 
-    async def MarkRead(self, request: pb.MarkReadRequest, context: object) -> pb.MarkReadResponse:  # noqa: N802
+    async def MarkRead(self, request: pb.MarkReadRequest, context: object) -> pb.MarkReadResponse:
         return pb.MarkReadResponse(statement=await mark_read.mark_read(self._registry, request, caller()))
 
-    async def ReturnDelivery(self, request: pb.ReturnDeliveryRequest, context: object) -> pb.ReturnDeliveryResponse:  # noqa: N802
+    async def ReturnDelivery(self, request: pb.ReturnDeliveryRequest, context: object) -> pb.ReturnDeliveryResponse:
         delivery, statement = await decide.decide(
             self._registry, request.name, [VERDICT_RETURNED], request.receipt, request.signature, caller()
         )
         return pb.ReturnDeliveryResponse(delivery=delivery, statement=statement)
 
-    async def AnswerRecall(self, request: pb.AnswerRecallRequest, context: object) -> pb.AnswerRecallResponse:  # noqa: N802
+    async def AnswerRecall(self, request: pb.AnswerRecallRequest, context: object) -> pb.AnswerRecallResponse:
         delivery, statement = await decide.decide(
             self._registry, request.name, RECALL_VERDICTS, request.receipt, request.signature, caller()
         )
         return pb.AnswerRecallResponse(delivery=delivery, statement=statement)
 
 
-def _read_place(available_at: str, name: str) -> tuple[datetime, str]:
-    return datetime.fromisoformat(available_at), name
+def _place(row: Delivery) -> list[str]:
+    assert row.available_at is not None  # noqa: S101 - only what lies in the mailbox is listed
+    return [row.available_at.isoformat(), row.name]

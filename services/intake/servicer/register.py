@@ -17,8 +17,9 @@ from services.intake.domain.signature import Checked
 from services.intake.servicer import messages, showing, signatures, stating
 from services.intake.servicer.registry import Registry
 from services.intake.store import deliveries, letters, trust_material
+from services.runtime.database import Connection
 from services.runtime.identity import Caller
-from services.runtime.ledger import Connection, OpenChains, Series
+from services.runtime.ledger import OpenChains, Series, statement_id
 from services.runtime.logs import log
 
 
@@ -148,7 +149,7 @@ async def _write(
     )
     registered = Letter(
         **{field.name: getattr(letter, field.name) for field in dataclasses.fields(letter)},
-        submission_acceptance=stating.statement_id(acceptance),
+        submission_acceptance=statement_id(acceptance),
         submission_acceptance_sha256=digest(acceptance.jws),
         state=model.OPEN,
         unclaimed=False,
@@ -170,5 +171,5 @@ async def _answer(
     for delivery in answering:
         await stating.lateness_of_answer(connection, chains, delivery, chains.now)
         fields = statements.answered(submission_acceptance_sha256)
-        stated = stating.statement_id(await stating.append(chains, delivery, Event.ANSWERED, fields, assurance="mtls"))
+        stated = statement_id(await stating.append(chains, delivery, Event.ANSWERED, fields, assurance="mtls"))
         await deliveries.answer(connection, delivery.name, letter.registered_at, stated, letter.name)

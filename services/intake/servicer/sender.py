@@ -1,9 +1,6 @@
 """SenderService: for those who send letters."""
 
-from datetime import datetime
-
 from dabir.formats import names
-from dabir.intake.v1 import letter_pb2
 from dabir.intake.v1 import sender_service_pb2 as pb
 from dabir.intake.v1.sender_service_pb2_grpc import SenderServiceServicer
 from services.intake.domain import errors, model
@@ -23,15 +20,15 @@ class SenderServicer(SenderServiceServicer):
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    async def SubmitLetter(self, request: pb.SubmitLetterRequest, context: object) -> pb.SubmitLetterResponse:  # noqa: N802
+    async def SubmitLetter(self, request: pb.SubmitLetterRequest, context: object) -> pb.SubmitLetterResponse:
         return await register.submit_letter(self._registry, request, caller())
 
-    async def RecallLetter(self, request: pb.RecallLetterRequest, context: object) -> pb.RecallLetterResponse:  # noqa: N802
+    async def RecallLetter(self, request: pb.RecallLetterRequest, context: object) -> pb.RecallLetterResponse:
         who = caller()
         letter = await self._find(who, request.letter, "letter")
         return pb.RecallLetterResponse(statement=await recall.recall_letter(self._registry, request, letter, who))
 
-    async def GetLetter(self, request: pb.GetLetterRequest, context: object) -> pb.GetLetterResponse:  # noqa: N802
+    async def GetLetter(self, request: pb.GetLetterRequest, context: object) -> pb.GetLetterResponse:
         who = caller()
         row = await self._find(who, request.name, "name")
         async with self._registry.pool.connection() as connection:
@@ -48,13 +45,13 @@ class SenderServicer(SenderServiceServicer):
             recalls=recalled.values(),
         )
 
-    async def ListLetters(self, request: pb.ListLettersRequest, context: object) -> pb.ListLettersResponse:  # noqa: N802
+    async def ListLetters(self, request: pb.ListLettersRequest, context: object) -> pb.ListLettersResponse:
         who, state = caller(), messages.letter_state(request.state)
         if request.office:
             names.split_office(request.office, "office")
         binding = (who.body, "ListLetters", request.office, state)
-        after = page_token.decode(request.page_token, _read_place, *binding) if request.page_token else None
-        size = min(request.page_size or LETTERS_PAGE_DEFAULT, LETTERS_PAGE_MAX)
+        after = page_token.after(request.page_token, page_token.instant_and_name, *binding)
+        size = page_token.size(request.page_size, LETTERS_PAGE_DEFAULT, LETTERS_PAGE_MAX)
         async with self._registry.pool.connection() as connection:
             rows = await letters.list_sent(
                 connection,
@@ -65,32 +62,29 @@ class SenderServicer(SenderServiceServicer):
                 after=after,
                 limit=size + 1,
             )
-        token = ""
-        if len(rows) > size:
-            last = rows[size - 1]
-            token = page_token.encode([last.registered_at.isoformat(), last.name], *binding)
-        return pb.ListLettersResponse(letters=[messages.letter(row) for row in rows[:size]], next_page_token=token)
+        shown, token = page_token.cut(rows, size, lambda row: [row.registered_at.isoformat(), row.name], *binding)
+        return pb.ListLettersResponse(letters=[messages.letter(row) for row in shown], next_page_token=token)
 
-    async def ListSentDeliveries(  # noqa: N802
+    async def ListSentDeliveries(
         self, request: pb.ListSentDeliveriesRequest, context: object
     ) -> pb.ListSentDeliveriesResponse:
         who = caller()
         letter = await self._find(who, request.parent, "parent")
         binding = (who.body, "ListSentDeliveries", letter.name)
-        after = page_token.decode(request.page_token, int, *binding) if request.page_token else 0
-        size = min(request.page_size or DELIVERIES_PAGE_MAX, DELIVERIES_PAGE_MAX)
+        after = page_token.after(request.page_token, int, *binding) or 0
+        size = page_token.size(request.page_size, DELIVERIES_PAGE_MAX, DELIVERIES_PAGE_MAX)
         async with self._registry.pool.connection() as connection:
             rows = await deliveries.list_sent(
                 connection, who.body, who.clearance, letter.name, after=after, limit=size + 1
             )
             asked = await recalls.list_seen(connection, who.body, [letter.name])
-        shown: list[letter_pb2.SentDelivery] = [
-            messages.sent_delivery(row, model.recall_of(row, asked)) for row in rows[:size]
-        ]
-        token = page_token.encode([str(rows[size - 1].number)], *binding) if len(rows) > size else ""
-        return pb.ListSentDeliveriesResponse(deliveries=shown, next_page_token=token)
+        shown, token = page_token.cut(rows, size, lambda row: [str(row.number)], *binding)
+        return pb.ListSentDeliveriesResponse(
+            deliveries=[messages.sent_delivery(row, model.recall_of(row, asked)) for row in shown],
+            next_page_token=token,
+        )
 
-    async def GetReceipt(self, request: pb.GetReceiptRequest, context: object) -> pb.GetReceiptResponse:  # noqa: N802
+    async def GetReceipt(self, request: pb.GetReceiptRequest, context: object) -> pb.GetReceiptResponse:
         who = caller()
         names.split_delivery(request.delivery, "delivery")
         answer = pb.GetReceiptResponse()
@@ -103,7 +97,7 @@ class SenderServicer(SenderServiceServicer):
                 answer.receipts.add(receipt=one.receipt, signature=one.signature, statement=statement)
         return answer
 
-    async def GetDefinition(self, request: pb.GetDefinitionRequest, context: object) -> pb.GetDefinitionResponse:  # noqa: N802
+    async def GetDefinition(self, request: pb.GetDefinitionRequest, context: object) -> pb.GetDefinitionResponse:
         found = await self._registry.definition(request.name)
         return pb.GetDefinitionResponse(definition=found.demands, sha256=found.sha256, file=found.file)
 
@@ -114,7 +108,3 @@ class SenderServicer(SenderServiceServicer):
         if row is None:
             raise errors.LetterNotFound(letter=name)
         return row
-
-
-def _read_place(registered_at: str, name: str) -> tuple[datetime, str]:
-    return datetime.fromisoformat(registered_at), name

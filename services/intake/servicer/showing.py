@@ -12,8 +12,8 @@ from services.intake.servicer import messages
 from services.intake.servicer.registry import Registry
 from services.intake.store import deliveries, letters, recalls
 from services.runtime import ledger
+from services.runtime.database import Connection
 from services.runtime.identity import Caller
-from services.runtime.ledger import Connection
 
 
 async def statement(connection: Connection, jti: UUID) -> Statement:

@@ -1,7 +1,6 @@
 """What the transactions of intake share: statements about deliveries, and the series that numbers are taken in."""
 
 from datetime import datetime
-from uuid import UUID
 
 from dabir.common.v1.statement_pb2 import Statement, StatementEvent
 from dabir.directory.v1 import directory_pb2 as directory
@@ -11,7 +10,8 @@ from services.intake.domain import delivery as rules
 from services.intake.domain import statements
 from services.intake.domain.model import Delivery, Letter, Recall
 from services.intake.store import deliveries
-from services.runtime.ledger import Connection, OpenChains, Series
+from services.runtime.database import Connection
+from services.runtime.ledger import OpenChains, Series, statement_id
 
 
 def series(office: directory.ResolvedOffice, direction: names.Direction) -> Series:
@@ -19,11 +19,6 @@ def series(office: directory.ResolvedOffice, direction: names.Direction) -> Seri
     gregorian = office.body.calendar == directory.CALENDAR_GREGORIAN
     name, zone = names.series(office.office.name, direction), office.body.time_zone
     return Series(name, "GREGORIAN" if gregorian else "JALALI", zone)
-
-
-def statement_id(statement: Statement) -> UUID:
-    """The jti of a statement."""
-    return UUID(names.split_statement(statement.name))
 
 
 async def append(

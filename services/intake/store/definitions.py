@@ -1,13 +1,9 @@
 """Definitions ever offered: rows of `intake.definition`."""
 
 from collections.abc import Collection
-from typing import Any
-
-import psycopg
 
 from services.intake.domain.definition import Definition
-
-Connection = psycopg.AsyncConnection[Any]
+from services.runtime.database import Connection
 
 
 async def keep(connection: Connection, offered: Collection[Definition]) -> list[tuple[str, bytes]]:

@@ -3,15 +3,12 @@
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-import psycopg
 from psycopg.rows import class_row
 
 from services.intake.domain.model import Delivery, Letter
-
-Connection = psycopg.AsyncConnection[Any]
+from services.runtime.database import Connection
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Delivery))
 _COLUMNS = ", ".join(_FIELDS)

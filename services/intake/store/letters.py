@@ -4,15 +4,12 @@ import dataclasses
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-import psycopg
 from psycopg.rows import class_row
 
 from services.intake.domain.errors import LetterNotFound
 from services.intake.domain.model import Letter
-
-Connection = psycopg.AsyncConnection[Any]
+from services.runtime.database import Connection
 
 _COLUMNS = ", ".join(field.name for field in dataclasses.fields(Letter))
 # What a body sent or got: relations may name it. A delivery that was never available was not got.

@@ -2,15 +2,12 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-import psycopg
 from psycopg.rows import class_row
 
 from services.intake.domain.model import Recall
-
-Connection = psycopg.AsyncConnection[Any]
+from services.runtime.database import Connection
 
 _COLUMNS = "letter, sha256, numbers, statement, asked_at"
 # Of letters that a body sent or got into a mailbox.

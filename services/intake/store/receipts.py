@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-import psycopg
-
-Connection = psycopg.AsyncConnection[Any]
+from services.runtime.database import Connection
 
 
 @dataclass(frozen=True)

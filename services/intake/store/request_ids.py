@@ -1,13 +1,11 @@
 """What was stated under a request's id: rows of `intake.operator_action` and of `intake.reading`."""
 
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
-import psycopg
-
 from services.intake.domain.errors import RequestIdReused
+from services.runtime.database import Connection
 
-Connection = psycopg.AsyncConnection[Any]
 Table = Literal["operator_action", "reading"]
 
 

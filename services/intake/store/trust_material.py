@@ -1,11 +1,8 @@
 """Certificates and CRLs that signatures were checked with: rows of `intake.trust_material`."""
 
 from collections.abc import Mapping
-from typing import Any
 
-import psycopg
-
-Connection = psycopg.AsyncConnection[Any]
+from services.runtime.database import Connection
 
 
 async def keep(connection: Connection, material: Mapping[bytes, bytes]) -> None:

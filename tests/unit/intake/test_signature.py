@@ -1,6 +1,7 @@
 """Which signature counts: every way a certificate can be the wrong one has its own reason."""
 
 import datetime
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from dabir.formats.signer import KeySigner, certificate_sha256
 from services.intake.domain import signature as rules
 from services.intake.domain import signature_errors as errors
 from services.intake.domain.signature import Expected, Trust
+from services.runtime.errors import DabirError
 from tests.pki import NOT_AFTER, NOT_BEFORE, TestAuthority
 from tests.unit.intake.builders import NOW, stamp
 
@@ -106,6 +108,19 @@ def test_the_manifest_names_the_certificate_that_signs() -> None:
 )
 def test_the_wrong_certificate_is_refused(arguments: Any, refusal: type[Exception]) -> None:
     with pytest.raises(refusal, match=r"signatures\[0\]"):
+        _check(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "instant"),
+    [
+        ({"resolved": _resolved(revoked_at=stamp(NOW))}, "since 2026-11-22T10:14:33.123456Z)"),
+        ({"now": NOT_BEFORE - datetime.timedelta(days=1)}, "from 2026-01-01T00:00:00Z only"),
+        ({"now": NOT_AFTER + datetime.timedelta(days=1)}, "at 2036-01-01T00:00:00Z."),
+    ],
+)
+def test_a_refusal_says_instants_in_utc_with_z(arguments: Any, instant: str) -> None:
+    with pytest.raises(DabirError, match=re.escape(instant)):
         _check(**arguments)
 
 
