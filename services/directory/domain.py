@@ -2,7 +2,6 @@
 
 import hashlib
 import string
-import zoneinfo
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,8 +10,10 @@ from itertools import pairwise
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from dabir.common.v1.statement_pb2 import StatementEvent, StatementParty
 from dabir.formats import pki
-from dabir.formats.strict_json import check_text
+from dabir.formats.calendar import time_zone
+from dabir.formats.strict_json import FormatError, check_text
 from services.runtime.errors import AlreadyExists, InvalidArgument, NotFound
 from services.runtime.identity import Role
 
@@ -174,6 +175,11 @@ class Certificate:
     revocation_reason: str = ""
 
     @property
+    def body(self) -> str | None:
+        """`bodies/{body}`, in whose chain the certificate is stated; None for one of the hub's services."""
+        return self.owner if self.owner.startswith("bodies/") else None
+
+    @property
     def path(self) -> tuple[x509.Certificate, ...]:
         """The certificate, its issuers, the root."""
         return tuple(x509.load_der_x509_certificate(der) for der in (self.der, *self.issuers, self.root))
@@ -182,8 +188,10 @@ class Certificate:
 def check_body(body: Body) -> None:
     """Raises TimeZoneUnknown, and FormatError for a name with characters that would mislead its reader."""
     _check_names(body.display_name_fa, body.display_name_en)
-    if body.time_zone not in zoneinfo.available_timezones():
-        raise TimeZoneUnknown(time_zone=ascii(body.time_zone))
+    try:
+        time_zone(body.time_zone)
+    except FormatError:
+        raise TimeZoneUnknown(time_zone=ascii(body.time_zone)) from None
 
 
 def check_office(office: Office) -> None:
@@ -278,6 +286,12 @@ def require_same_certificate(stored: Certificate, owner: str, roles: Collection[
     """Raises CertificateAlreadyListed unless this is the request that listed it, made again."""
     if (stored.owner, stored.roles, frozenset(stored.issuers)) != (owner, tuple(sorted(roles)), frozenset(issuers)):
         raise CertificateAlreadyListed(sha256=stored.sha256.hex())
+
+
+def stated(certificate: Certificate, reason: str = "") -> StatementEvent:
+    """What CertificateAdded and CertificateRevoked say; `reason`: of the revocation."""
+    party = StatementParty(body=certificate.owner, certificate_sha256=certificate.sha256)
+    return StatementEvent(parties=[party], reason=reason)
 
 
 def lists_in_force(

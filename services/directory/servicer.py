@@ -1,9 +1,6 @@
 """Proto in, proto out."""
 
-from datetime import datetime
 from typing import Any
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from dabir.directory.v1 import directory_pb2 as pb
 from dabir.directory.v1.directory_pb2_grpc import DirectoryInternalServiceServicer, DirectoryServiceServicer
@@ -12,6 +9,7 @@ from services.directory.registry import Registry
 from services.runtime import page_token
 from services.runtime.database import Pool
 from services.runtime.identity import caller
+from services.runtime.instants import optional_timestamp, timestamp
 
 PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX = 100, 500
 
@@ -25,21 +23,25 @@ class DirectoryServicer(DirectoryServiceServicer):
         self._pool, self._registry = pool, registry
 
     async def GetBody(self, request: pb.GetBodyRequest, context: Context) -> pb.GetBodyResponse:
-        return pb.GetBodyResponse(body=_body(await store.body(self._pool, request.name)))
+        async with self._pool.connection() as connection:
+            return pb.GetBodyResponse(body=_body(await store.body(connection, request.name)))
 
     async def ListBodies(self, request: pb.ListBodiesRequest, context: Context) -> pb.ListBodiesResponse:
-        binding, limit = (_caller(), "ListBodies"), _page_size(request.page_size)
-        found = await store.bodies(self._pool, _after(request.page_token, *binding), limit + 1)
-        token = page_token.encode([found[limit - 1].name], *binding) if len(found) > limit else ""
-        return pb.ListBodiesResponse(bodies=map(_body, found[:limit]), next_page_token=token)
+        binding, size = (_caller(), "ListBodies"), _page_size(request.page_size)
+        after = _after(request.page_token, *binding)
+        async with self._pool.connection() as connection:
+            found = await store.bodies(connection, after, size + 1)
+        shown, token = page_token.cut(found, size, lambda body: [body.name], *binding)
+        return pb.ListBodiesResponse(bodies=map(_body, shown), next_page_token=token)
 
     async def ListOffices(self, request: pb.ListOfficesRequest, context: Context) -> pb.ListOfficesResponse:
-        binding, limit = (_caller(), "ListOffices", request.parent), _page_size(request.page_size)
+        binding, size = (_caller(), "ListOffices", request.parent), _page_size(request.page_size)
         after = _after(request.page_token, *binding)
-        body = "" if request.parent == "bodies/-" else (await store.body(self._pool, request.parent)).name
-        found = await store.offices(self._pool, body, after, limit + 1)
-        token = page_token.encode([found[limit - 1].name], *binding) if len(found) > limit else ""
-        return pb.ListOfficesResponse(offices=map(_office, found[:limit]), next_page_token=token)
+        async with self._pool.connection() as connection:
+            body = "" if request.parent == "bodies/-" else (await store.body(connection, request.parent)).name
+            found = await store.offices(connection, body, after, size + 1)
+        shown, token = page_token.cut(found, size, lambda office: [office.name], *binding)
+        return pb.ListOfficesResponse(offices=map(_office, shown), next_page_token=token)
 
     async def GetCertificates(self, request: pb.GetCertificatesRequest, context: Context) -> pb.GetCertificatesResponse:
         found = await self._registry.certificates(request.parent)
@@ -88,7 +90,8 @@ class DirectoryInternalServicer(DirectoryInternalServiceServicer):
         )
 
     async def ResolveOffices(self, request: pb.ResolveOfficesRequest, context: Context) -> pb.ResolveOfficesResponse:
-        found = await store.offices_with_bodies(self._pool, list(request.names))
+        async with self._pool.connection() as connection:
+            found = await store.offices_with_bodies(connection, list(request.names))
         return pb.ResolveOfficesResponse(
             offices=[
                 pb.ResolvedOffice(office=_office(office), body=_body(body))
@@ -104,12 +107,12 @@ def _caller() -> str:
 
 
 def _page_size(given: int) -> int:
-    return min(given or PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)
+    return page_token.size(given, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)
 
 
 def _after(token: str, *binding: str) -> str:
     """The name after which the page begins. Raises PageTokenInvalid."""
-    return page_token.decode(token, str, *binding) if token else ""
+    return page_token.after(token, str, *binding) or ""
 
 
 def _body(body: domain.Body) -> pb.Body:
@@ -140,16 +143,8 @@ def _certificate(certificate: domain.Certificate) -> pb.Certificate:
         roles=[pb.Role.Value(f"ROLE_{role.upper()}") for role in certificate.roles],
         der=certificate.der,
         issuers=certificate.issuers,
-        not_before=_timestamp(certificate.not_before),
-        not_after=_timestamp(certificate.not_after),
-        revoked_at=_timestamp(certificate.revoked_at),
-        added_at=_timestamp(certificate.added_at),
+        not_before=timestamp(certificate.not_before),
+        not_after=timestamp(certificate.not_after),
+        revoked_at=optional_timestamp(certificate.revoked_at),
+        added_at=optional_timestamp(certificate.added_at),
     )
-
-
-def _timestamp(instant: datetime | None) -> Timestamp | None:
-    if instant is None:
-        return None
-    found = Timestamp()
-    found.FromDatetime(instant)
-    return found
