@@ -11,8 +11,11 @@ from services.documents.inspection.finding import Finding, Rejection, reject
 from services.documents.inspection.sniff import is_text
 
 _BLOCK_BYTES = 65536
-# The XML declaration (XML 1.0 §2.8), as far as the encoding that it names.
-_ENCODING = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml\s[^>]*?\sencoding\s*=\s*["']([^"']*)""")
+# The XML declaration (XML 1.0 §2.8), whole and with the encoding that it names.
+_DECLARATION = re.compile(
+    rb"""<\?xml\s+version\s*=\s*(["'])1\.[0-9]+\1(?:\s+encoding\s*=\s*(["'])(?P<encoding>[\w.-]+)\2)?"""
+    rb"""(?:\s+standalone\s*=\s*(["'])(?:yes|no)\4)?\s*\?>"""
+)
 
 
 def inspect_text(file: BinaryIO) -> Finding:
@@ -57,9 +60,13 @@ def inspect_xml(file: BinaryIO) -> Finding:
 
     In UTF-8, also where it names another encoding: in UTF-7, markup looks like text to whoever does not know it.
     """
-    declared = _ENCODING.match(file.read(_BLOCK_BYTES))
-    if declared and declared[1].lower() not in (b"utf-8", b"us-ascii"):
-        return _damaged("XML", "it declares another encoding than UTF-8")
+    head = file.read(_BLOCK_BYTES).removeprefix(codecs.BOM_UTF8)
+    if re.match(rb"<\?xml\s", head):
+        # Whole in the first block, or what it names would be read by others and not by us.
+        if not (declaration := _DECLARATION.match(head)):
+            return _damaged("XML", "its XML declaration is not well formed, or very long")
+        if (declaration["encoding"] or b"utf-8").lower() not in (b"utf-8", b"us-ascii"):
+            return _damaged("XML", "it declares another encoding than UTF-8")
     file.seek(0)
     parser = etree.XMLParser(
         target=_WellFormed(),
@@ -83,8 +90,11 @@ def inspect_xml(file: BinaryIO) -> Finding:
 def inspect_json(file: BinaryIO) -> Finding:
     """JSON (RFC 8259) without names given twice, of which readers choose differently."""
     try:
-        # Numbers stay text: converting a huge one costs more than reading it.
-        json.load(file, object_pairs_hook=_distinct, parse_int=str, parse_float=str, parse_constant=_no_constant)
+        # Numbers stay text: converting a huge one costs more than reading it. Decoded here: json takes surrogates.
+        text = file.read().decode("utf-8-sig")
+        json.loads(text, object_pairs_hook=_distinct, parse_int=str, parse_float=str, parse_constant=_no_constant)
+    except UnicodeDecodeError:
+        return _damaged("JSON", "it is not UTF-8")
     except RecursionError:
         return reject(Rejection.INSPECTION_LIMIT, "The JSON is nested too deeply. Upload a flatter one under a new id.")
     except ValueError as error:
