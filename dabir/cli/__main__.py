@@ -21,9 +21,10 @@ def hub_group() -> None:
     """The local stack."""
 
 
-for room in (send, receive, look, watch, tunnel):
-    room.register(main)
-hub.register(hub_group)
+for one in (*send.COMMANDS, *receive.COMMANDS, *look.COMMANDS, *watch.COMMANDS, *tunnel.COMMANDS):
+    main.add_command(one)
+for one in hub.COMMANDS:
+    hub_group.add_command(one)
 
 
 if __name__ == "__main__":

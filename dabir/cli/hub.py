@@ -31,81 +31,80 @@ _STACK = click.option(
 )
 
 
-def register(group: click.Group) -> None:
-    """Adds the commands to `dabir hub`."""
+@command()
+@_STACK
+def status(session: Session, stack: Path) -> int | None:
+    """Each process: whether it is up, how often it was restarted. Exit code 1 unless all are up."""
+    processes = _processes(stack)
+    up = bool(processes) and all(process["state"] == "up" for process in processes.values())
 
-    @command(group)
-    @_STACK
-    def status(session: Session, stack: Path) -> int | None:
-        """Each process: whether it is up, how often it was restarted. Exit code 1 unless all are up."""
-        processes = _processes(stack)
-        up = bool(processes) and all(process["state"] == "up" for process in processes.values())
+    def show() -> None:
+        if not processes:
+            session.err.print(f"No stack is running in {stack}: `make up` starts one.")
+            return
+        for name, process in processes.items():
+            style = "green" if process["state"] == "up" else "red"
+            ports = " ".join(str(port) for port in process["ports"])
+            restarts = f"restarts {process['restarts']}"
+            state = (f"{process['state']:9}", style)
+            session.out.print(Text.assemble(f"{name:18} ", state, f" {restarts:12} ports {ports}"))
 
-        def show() -> None:
-            if not processes:
-                session.err.print(f"No stack is running in {stack}: `make up` starts one.")
-                return
-            for name, process in processes.items():
-                style = "green" if process["state"] == "up" else "red"
-                ports = " ".join(str(port) for port in process["ports"])
-                restarts = f"restarts {process['restarts']}"
-                state = (f"{process['state']:9}", style)
-                session.out.print(Text.assemble(f"{name:18} ", state, f" {restarts:12} ports {ports}"))
+    session.answer({"ok": up, "stack": str(stack), "processes": processes}, show)
+    return None if up else 1
 
-        session.answer({"ok": up, "stack": str(stack), "processes": processes}, show)
-        return None if up else 1
 
-    @command(group)
-    @_STACK
-    @click.option("--lines", type=click.IntRange(1, 100_000), default=20, show_default=True)
-    @click.argument("names", metavar="[PROCESS]...", nargs=-1)
-    def logs(session: Session, stack: Path, lines: int, names: tuple[str, ...]) -> int | None:
-        """The end of each log of the local stack, or of those named."""
-        known = sorted(path.stem for path in (stack / "logs").glob("*.log"))
-        unknown = [name for name in names if name not in known]
-        if unknown or not known:
-            there_are = f"there are: {', '.join(known)}." if known else "no stack was ever started there."
-            raise click.UsageError(f"There is no log of {', '.join(unknown) or 'anything'} in {stack}; {there_are}")
-        found = {name: list(_last_lines(stack / "logs" / f"{name}.log", lines)) for name in names or known}
+@command()
+@_STACK
+@click.option("--lines", type=click.IntRange(1, 100_000), default=20, show_default=True)
+@click.argument("names", metavar="[PROCESS]...", nargs=-1)
+def logs(session: Session, stack: Path, lines: int, names: tuple[str, ...]) -> int | None:
+    """The end of each log of the local stack, or of those named."""
+    known = sorted(path.stem for path in (stack / "logs").glob("*.log"))
+    unknown = [name for name in names if name not in known]
+    if unknown or not known:
+        there_are = f"there are: {', '.join(known)}." if known else "no stack was ever started there."
+        raise click.UsageError(f"There is no log of {', '.join(unknown) or 'anything'} in {stack}; {there_are}")
+    found = {name: list(_last_lines(stack / "logs" / f"{name}.log", lines)) for name in names or known}
 
-        def show() -> None:
-            for name, ending in found.items():
-                session.out.print(f"--- {name}", style="bold")
-                for line in ending:
-                    session.out.print(line)
+    def show() -> None:
+        for name, ending in found.items():
+            session.out.print(f"--- {name}", style="bold")
+            for line in ending:
+                session.out.print(line)
 
-        session.answer({"logs": found}, show)
-        return None
+    session.answer({"logs": found}, show)
+    return None
 
-    @command(group)
-    @_STACK
-    @click.option("--fa", required=True, help="Its Persian name.")
-    @click.option("--en", required=True, help="Its English name.")
-    @click.option("--office", default="main", show_default=True, help="Its office's name.")
-    @click.option(
-        "--position",
-        "positions",
-        multiple=True,
-        default=("رئیس",),
-        show_default=True,
-        help="Who signs its letters; may be given several times.",
-    )
-    @click.argument("name")
-    def add_body(session: Session, stack: Path, name: str, **given: Any) -> None:
-        """Make a body of your own on the local stack: in the directory, with keys and a profile.
 
-        NAME is its id, e.g. pilot. Its certificates are of the development PKI, which no hub in production takes. May
-        be repeated: what is there stays, what is missing is made.
-        """
-        made = _ask(stack, {"command": "add-body", "name": name, **given})
-        profile = stack / made["profile"]
+@command()
+@_STACK
+@click.option("--fa", required=True, help="Its Persian name.")
+@click.option("--en", required=True, help="Its English name.")
+@click.option("--office", default="main", show_default=True, help="Its office's name.")
+@click.option(
+    "--position",
+    "positions",
+    multiple=True,
+    default=("رئیس",),
+    show_default=True,
+    help="Who signs its letters; may be given several times.",
+)
+@click.argument("name")
+def add_body(session: Session, stack: Path, name: str, **given: Any) -> None:
+    """Make a body of your own on the local stack: in the directory, with keys and a profile.
 
-        def show() -> None:
-            session.out.print(f"{made['body']} has joined, with the office {made['office']}.")
-            session.out.print(f"Its profile: {profile}")
-            session.out.print(f"Next: export DABIR_PROFILE={profile}; dabir inbox")
+    NAME is its id, e.g. pilot. Its certificates are of the development PKI, which no hub in production takes. May
+    be repeated: what is there stays, what is missing is made.
+    """
+    made = _ask(stack, {"command": "add-body", "name": name, **given})
+    profile = stack / made["profile"]
 
-        session.answer({"body": made["body"], "office": made["office"], "profile": str(profile)}, show)
+    def show() -> None:
+        session.out.print(f"{made['body']} has joined, with the office {made['office']}.")
+        session.out.print(f"Its profile: {profile}")
+        session.out.print(f"Next: export DABIR_PROFILE={profile}; dabir inbox")
+
+    session.answer({"body": made["body"], "office": made["office"], "profile": str(profile)}, show)
 
 
 def _ask(stack: Path, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -174,3 +173,6 @@ def _last_lines(path: Path, count: int) -> Iterator[str]:
         reading.seek(max(0, size_bytes - count * 2_000))
         text = reading.read().decode("utf-8", errors="replace")
     yield from text.splitlines()[-count:]
+
+
+COMMANDS = (status, logs, add_body)

@@ -14,74 +14,73 @@ from dabir.formats.statement import Event
 from dabir.intake.v1.letter_pb2 import LETTER_STATE_UNSPECIFIED
 
 
-def register(group: click.Group) -> None:
-    """Adds the commands to `dabir`."""
+@command()
+@click.option("--office", type=OFFICE, default="", help="Only what this office sent.")
+@click.option("--state", type=click.Choice(list(words.choices(words.LETTER_STATES))), help="Only these.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+def letters(session: Session, office: str, state: str | None, limit: int) -> None:
+    """The letters that our body sent, newest first."""
+    wanted = words.choices(words.LETTER_STATES)[state] if state else LETTER_STATE_UNSPECIFIED
+    found = list(islice(session.client.letters(office, wanted), limit))
+    table = session.table("name", "number", "date", "subject", "priority", "recipients", "state")
+    for letter in found:
+        table.add_row(
+            letter.name.removeprefix("letters/"),
+            session.number(letter.registry_number.text),
+            session.day_and_time(letter.registered_at),
+            letter.subject,
+            session.word(words.PRIORITIES[letter.priority]),
+            session.count(letter.recipient_count),
+            session.word(words.LETTER_STATES[letter.state]),
+        )
+    session.answer({"letters": [shapes.letter(one) for one in found]}, lambda: session.out.print(table))
 
-    @command(group)
-    @click.option("--office", type=OFFICE, default="", help="Only what this office sent.")
-    @click.option("--state", type=click.Choice(list(words.choices(words.LETTER_STATES))), help="Only these.")
-    @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
-    def letters(session: Session, office: str, state: str | None, limit: int) -> None:
-        """The letters that our body sent, newest first."""
-        wanted = words.choices(words.LETTER_STATES)[state] if state else LETTER_STATE_UNSPECIFIED
-        found = list(islice(session.client.letters(office, wanted), limit))
-        table = session.table("name", "number", "date", "subject", "priority", "recipients", "state")
-        for letter in found:
-            table.add_row(
-                letter.name.removeprefix("letters/"),
-                session.number(letter.registry_number.text),
-                session.day_and_time(letter.registered_at),
-                letter.subject,
-                session.word(words.PRIORITIES[letter.priority]),
-                session.count(letter.recipient_count),
-                session.word(words.LETTER_STATES[letter.state]),
-            )
-        session.answer({"letters": [shapes.letter(one) for one in found]}, lambda: session.out.print(table))
 
-    @command(group)
-    @click.argument("name", type=LETTER_OR_DELIVERY)
-    def letter(session: Session, name: str) -> int | None:
-        """The life of a letter, every statement of it checked.
+@command()
+@click.argument("name", type=LETTER_OR_DELIVERY)
+def letter(session: Session, name: str) -> int | None:
+    """The life of a letter, every statement of it checked.
 
-        NAME is letters/{id} for a letter that our body sent, as `dabir letters` shows it, and
-        letters/{id}/deliveries/{n} for one that came to it, as `dabir inbox` shows it. `letters/` and `/deliveries` may
-        be left out.
-        """
-        offices: dict[str, str] = {}
-        if names.chain_kind(name) == "letter":
-            deliveries = session.client.sent_deliveries(name)
-            about = shapes.letter(session.client.letter(name))
-            about["deliveries"] = [shapes.sent_delivery(one) for one in deliveries]
-            offices = {one.name: one.recipient_office for one in deliveries}
-        else:
-            about = shapes.envelope(session.client.delivery(name).envelope)
-        life = session.client.life(name)
-        found = {
-            "ok": not life.gaps,
-            **about,
-            "statements": [shapes.statement(one) for one in life.statements],
-            "receipts": [shapes.receipt(one) for one in life.receipts],
-            "recalls": [shapes.recall(one) for one in life.recalls],
-            "gaps": [{"chain": gap.chain, "sequence": gap.sequence, "what": gap.what} for gap in life.gaps],
-        }
-        session.answer(found, lambda: _show_life(session, life, offices))
-        return UNPROVEN if life.gaps else None
+    NAME is letters/{id} for a letter that our body sent, as `dabir letters` shows it, and
+    letters/{id}/deliveries/{n} for one that came to it, as `dabir inbox` shows it. `letters/` and `/deliveries` may
+    be left out.
+    """
+    offices: dict[str, str] = {}
+    if names.chain_kind(name) == "letter":
+        deliveries = session.client.sent_deliveries(name)
+        about = shapes.letter(session.client.letter(name))
+        about["deliveries"] = [shapes.sent_delivery(one) for one in deliveries]
+        offices = {one.name: one.recipient_office for one in deliveries}
+    else:
+        about = shapes.envelope(session.client.delivery(name).envelope)
+    life = session.client.life(name)
+    found = {
+        "ok": not life.gaps,
+        **about,
+        "statements": [shapes.statement(one) for one in life.statements],
+        "receipts": [shapes.receipt(one) for one in life.receipts],
+        "recalls": [shapes.recall(one) for one in life.recalls],
+        "gaps": [{"chain": gap.chain, "sequence": gap.sequence, "what": gap.what} for gap in life.gaps],
+    }
+    session.answer(found, lambda: _show_life(session, life, offices))
+    return UNPROVEN if life.gaps else None
 
-    @command(group)
-    @click.option("--offices", "with_offices", is_flag=True, help="Each body's offices too.")
-    def bodies(session: Session, with_offices: bool) -> None:
-        """The bodies that have joined."""
-        found = session.client.bodies()
-        offices = session.client.offices() if with_offices else []
-        table = session.table("name", "title")
-        for body in found:
-            table.add_row(body.name, session.word((body.display_name_fa, body.display_name_en)))
-            for office in (one for one in offices if names.body_of(one.name) == body.name):
-                table.add_row(f"  {office.name}", session.word((office.display_name_fa, office.display_name_en)))
-        shape = [{"name": one.name, "fa": one.display_name_fa, "en": one.display_name_en} for one in found]
-        office_shape = [{"name": one.name, "fa": one.display_name_fa, "en": one.display_name_en} for one in offices]
-        more = {"offices": office_shape} if with_offices else {}
-        session.answer({"bodies": shape, **more}, lambda: session.out.print(table))
+
+@command()
+@click.option("--offices", "with_offices", is_flag=True, help="Each body's offices too.")
+def bodies(session: Session, with_offices: bool) -> None:
+    """The bodies that have joined."""
+    found = session.client.bodies()
+    offices = session.client.offices() if with_offices else []
+    table = session.table("name", "title")
+    for body in found:
+        table.add_row(body.name, session.word((body.display_name_fa, body.display_name_en)))
+        for office in (one for one in offices if names.body_of(one.name) == body.name):
+            table.add_row(f"  {office.name}", session.word((office.display_name_fa, office.display_name_en)))
+    shape = [{"name": one.name, "fa": one.display_name_fa, "en": one.display_name_en} for one in found]
+    office_shape = [{"name": one.name, "fa": one.display_name_fa, "en": one.display_name_en} for one in offices]
+    more = {"offices": office_shape} if with_offices else {}
+    session.answer({"bodies": shape, **more}, lambda: session.out.print(table))
 
 
 def _show_life(session: Session, life: Life, offices: dict[str, str]) -> None:
@@ -116,3 +115,6 @@ def what_happened(session: Session, proven: Proven) -> str:
     if proven.event is Event.CONTENT_ACCESS_TRACKING:
         return f"{said} ({proven.says.operator})"
     return f"{said} ({session.reason(proven.says.reason)})" if proven.says.reason else said
+
+
+COMMANDS = (letters, letter, bodies)

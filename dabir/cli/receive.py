@@ -42,122 +42,125 @@ def _receipt_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def register(group: click.Group) -> None:
-    """Adds the commands to `dabir`."""
+@command()
+@click.option("--office", type=OFFICE, default="", help="Only what came to this office.")
+@click.option("--state", type=click.Choice(list(words.choices(words.DELIVERY_STATES))), help="Only these.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+def inbox(session: Session, office: str, state: str | None, limit: int) -> None:
+    """What came to our body, newest first. Envelopes only, until they are accepted."""
+    wanted = words.choices(words.DELIVERY_STATES)[state] if state else DELIVERY_STATE_UNSPECIFIED
+    found = list(islice(session.client.envelopes(office, wanted), limit))
+    table = session.table("name", "in_number", "number", "from", "date", "priority", "state", "acceptance_due")
+    for envelope in found:
+        table.add_row(
+            envelope.delivery.removeprefix("letters/").replace("/deliveries", ""),
+            session.number(envelope.in_number.text),
+            session.number(envelope.registry_number.text),
+            envelope.sender_office,
+            session.day_and_time(envelope.times.available_at),
+            session.word(words.PRIORITIES[envelope.priority]),
+            _state(session, envelope),
+            session.day_and_time(envelope.times.acceptance_due),
+        )
+    session.answer({"deliveries": [shapes.envelope(one) for one in found]}, lambda: session.out.print(table))
 
-    @command(group)
-    @click.option("--office", type=OFFICE, default="", help="Only what came to this office.")
-    @click.option("--state", type=click.Choice(list(words.choices(words.DELIVERY_STATES))), help="Only these.")
-    @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
-    def inbox(session: Session, office: str, state: str | None, limit: int) -> None:
-        """What came to our body, newest first. Envelopes only, until they are accepted."""
-        wanted = words.choices(words.DELIVERY_STATES)[state] if state else DELIVERY_STATE_UNSPECIFIED
-        found = list(islice(session.client.envelopes(office, wanted), limit))
-        table = session.table("name", "in_number", "number", "from", "date", "priority", "state", "acceptance_due")
-        for envelope in found:
-            table.add_row(
-                envelope.delivery.removeprefix("letters/").replace("/deliveries", ""),
-                session.number(envelope.in_number.text),
-                session.number(envelope.registry_number.text),
-                envelope.sender_office,
-                session.day_and_time(envelope.times.available_at),
-                session.word(words.PRIORITIES[envelope.priority]),
-                _state(session, envelope),
-                session.day_and_time(envelope.times.acceptance_due),
-            )
-        session.answer({"deliveries": [shapes.envelope(one) for one in found]}, lambda: session.out.print(table))
 
-    @command(group)
-    @click.argument("delivery", type=DELIVERY)
-    @_receipt_options
-    def accept(session: Session, delivery: str, **given: str) -> int | None:
-        """Sign for a DELIVERY: it is taken in, and its content opens. It never means agreement.
+@command()
+@click.argument("delivery", type=DELIVERY)
+@_receipt_options
+def accept(session: Session, delivery: str, **given: str) -> int | None:
+    """Sign for a DELIVERY: it is taken in, and its content opens. It never means agreement.
 
-        Exit code 6: it is taken in, and held: it changes a letter (an unfreeze order its freeze order) that was not.
-        """
-        decided = session.client.accept(delivery, ReceiptDetails(**given))
-        taken_in = decided.delivery.envelope.state in (DELIVERY_STATE_ACCEPTED, DELIVERY_STATE_ANSWERED)
-        code = _decided(session, decided, as_wanted=taken_in)
-        return HELD if code is None and decided.opened and decided.opened.held else code
+    Exit code 6: it is taken in, and held: it changes a letter (an unfreeze order its freeze order) that was not.
+    """
+    decided = session.client.accept(delivery, ReceiptDetails(**given))
+    taken_in = decided.delivery.envelope.state in (DELIVERY_STATE_ACCEPTED, DELIVERY_STATE_ANSWERED)
+    code = _decided(session, decided, as_wanted=taken_in)
+    return HELD if code is None and decided.opened and decided.opened.held else code
 
-    @command(group)
-    @click.argument("delivery", type=DELIVERY)
-    @click.option("--reason", type=click.Choice(list(_REFUSALS)), required=True, help="Why.")
-    @_receipt_options
-    def refuse(session: Session, delivery: str, reason: str, **given: str) -> int | None:
-        """Refuse a DELIVERY, unread, with a signed receipt."""
-        decided = session.client.refuse(delivery, _REFUSALS[reason], ReceiptDetails(**given))
-        return _decided(session, decided, as_wanted=decided.delivery.envelope.state == DELIVERY_STATE_REFUSED)
 
-    @command(group, "return")
-    @click.argument("delivery", type=DELIVERY)
-    @click.option("--reason", type=click.Choice(list(_RETURNS)), required=True, help="Why.")
-    @_receipt_options
-    def send_back(session: Session, delivery: str, reason: str, **given: str) -> int | None:
-        """Send an accepted DELIVERY back (عودت), with a signed receipt that names what was saved of it."""
-        decided = session.client.return_delivery(delivery, _RETURNS[reason], ReceiptDetails(**given))
-        return _decided(session, decided, as_wanted=decided.delivery.envelope.state == DELIVERY_STATE_RETURNED)
+@command()
+@click.argument("delivery", type=DELIVERY)
+@click.option("--reason", type=click.Choice(list(_REFUSALS)), required=True, help="Why.")
+@_receipt_options
+def refuse(session: Session, delivery: str, reason: str, **given: str) -> int | None:
+    """Refuse a DELIVERY, unread, with a signed receipt."""
+    decided = session.client.refuse(delivery, _REFUSALS[reason], ReceiptDetails(**given))
+    return _decided(session, decided, as_wanted=decided.delivery.envelope.state == DELIVERY_STATE_REFUSED)
 
-    @command(group)
-    @click.argument("delivery", type=DELIVERY)
-    @click.option("--grant/--refuse", default=None, help="Give the letter back, or keep it.")
-    @_receipt_options
-    def answer_recall(session: Session, delivery: str, grant: bool | None, **given: str) -> int | None:
-        """Grant or refuse, with a signed receipt, that an accepted DELIVERY is recalled. The first answer stands."""
-        if grant is None:
-            raise click.UsageError("Say --grant or --refuse.")
-        decided = session.client.answer_recall(delivery, grant=grant, details=ReceiptDetails(**given))
-        wanted = VERDICT_RECALL_GRANTED if grant else VERDICT_RECALL_REFUSED
-        return _decided(session, decided, as_wanted=decided.delivery.envelope.recall.verdict == wanted)
 
-    @command(group)
-    @click.argument("delivery", type=DELIVERY)
-    @click.option("--position", required=True, help="Who read it, by position.")
-    def read(session: Session, delivery: str, position: str) -> None:
-        """Say that a person read an accepted DELIVERY (رؤیت). Its sender sees it, on the hub's word."""
-        stated = session.client.mark_read(delivery, position)
+@command("return")
+@click.argument("delivery", type=DELIVERY)
+@click.option("--reason", type=click.Choice(list(_RETURNS)), required=True, help="Why.")
+@_receipt_options
+def send_back(session: Session, delivery: str, reason: str, **given: str) -> int | None:
+    """Send an accepted DELIVERY back (عودت), with a signed receipt that names what was saved of it."""
+    decided = session.client.return_delivery(delivery, _RETURNS[reason], ReceiptDetails(**given))
+    return _decided(session, decided, as_wanted=decided.delivery.envelope.state == DELIVERY_STATE_RETURNED)
 
-        def show() -> None:
-            session.line("event", f"{session.word(words.EVENTS[stated.event])} ({position})", style="bold")
-            session.line("date", session.day_and_time(stated.took_effect_at))
-            session.line("statement", stated.name)
 
-        session.answer({"delivery": delivery, "statement": shapes.statement(stated)}, show)
+@command()
+@click.argument("delivery", type=DELIVERY)
+@click.option("--grant/--refuse", default=None, help="Give the letter back, or keep it.")
+@_receipt_options
+def answer_recall(session: Session, delivery: str, grant: bool | None, **given: str) -> int | None:
+    """Grant or refuse, with a signed receipt, that an accepted DELIVERY is recalled. The first answer stands."""
+    if grant is None:
+        raise click.UsageError("Say --grant or --refuse.")
+    decided = session.client.answer_recall(delivery, grant=grant, details=ReceiptDetails(**given))
+    wanted = VERDICT_RECALL_GRANTED if grant else VERDICT_RECALL_REFUSED
+    return _decided(session, decided, as_wanted=decided.delivery.envelope.recall.verdict == wanted)
 
-    @command(group)
-    @click.argument("delivery", type=DELIVERY)
-    @click.option(
-        "--to",
-        "folder",
-        type=click.Path(file_okay=False, path_type=Path),
-        default=Path(),
-        show_default=True,
-        help="The folder; it is made.",
-    )
-    @click.option("--although-held", is_flag=True, help="Also while a letter that it changes was not taken in.")
-    def save(session: Session, delivery: str, folder: Path, although_held: bool) -> None:
-        """Save the documents of an accepted DELIVERY. What proves them is saved too. Goes on where it stopped."""
-        content = session.client.delivery(delivery).content
-        listed = parse_manifest(content.manifest).documents if content.manifest else []
-        with session.progress({document.index: document.file_name for document in listed}) as progress:
-            opened = session.client.save(delivery, folder, progress, although_held=although_held)
-        granted = {document.index for document in opened.documents}
-        saved = [document for document in opened.manifest.manifest.documents if document.index in granted]
-        files = [str(folder / saved_name(document)) for document in saved]
-        renamed = [one for one in saved if saved_name(one) != f"{one.index}-{one.file_name}"]
-        found = {
-            "delivery": delivery,
-            "files": files,
-            "renamed": [{"file_name": one.file_name, "saved_as": saved_name(one)} for one in renamed],
-        }
 
-        def show() -> None:
-            session.out.print("\n".join(files))
-            for one in renamed:
-                said = session.word(words.RENAMED).format(index=session.count(one.index))
-                session.err.print(f"{said}: {saved_name(one)}", style="yellow")
+@command()
+@click.argument("delivery", type=DELIVERY)
+@click.option("--position", required=True, help="Who read it, by position.")
+def read(session: Session, delivery: str, position: str) -> None:
+    """Say that a person read an accepted DELIVERY (رؤیت). Its sender sees it, on the hub's word."""
+    stated = session.client.mark_read(delivery, position)
 
-        session.answer(found, show)
+    def show() -> None:
+        session.line("event", f"{session.word(words.EVENTS[stated.event])} ({position})", style="bold")
+        session.line("date", session.day_and_time(stated.took_effect_at))
+        session.line("statement", stated.name)
+
+    session.answer({"delivery": delivery, "statement": shapes.statement(stated)}, show)
+
+
+@command()
+@click.argument("delivery", type=DELIVERY)
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    show_default=True,
+    help="The folder; it is made.",
+)
+@click.option("--although-held", is_flag=True, help="Also while a letter that it changes was not taken in.")
+def save(session: Session, delivery: str, folder: Path, although_held: bool) -> None:
+    """Save the documents of an accepted DELIVERY. What proves them is saved too. Goes on where it stopped."""
+    content = session.client.delivery(delivery).content
+    listed = parse_manifest(content.manifest).documents if content.manifest else []
+    with session.progress({document.index: document.file_name for document in listed}) as progress:
+        opened = session.client.save(delivery, folder, progress, although_held=although_held)
+    granted = {document.index for document in opened.documents}
+    saved = [document for document in opened.manifest.manifest.documents if document.index in granted]
+    files = [str(folder / saved_name(document)) for document in saved]
+    renamed = [one for one in saved if saved_name(one) != f"{one.index}-{one.file_name}"]
+    found = {
+        "delivery": delivery,
+        "files": files,
+        "renamed": [{"file_name": one.file_name, "saved_as": saved_name(one)} for one in renamed],
+    }
+
+    def show() -> None:
+        session.out.print("\n".join(files))
+        for one in renamed:
+            said = session.word(words.RENAMED).format(index=session.count(one.index))
+            session.err.print(f"{said}: {saved_name(one)}", style="yellow")
+
+    session.answer(found, show)
 
 
 def _state(session: Session, envelope: Envelope) -> str:
@@ -207,3 +210,6 @@ def _decided(session: Session, decided: Decided, *, as_wanted: bool) -> int | No
 
     session.answer(found, show)
     return None if as_wanted else REFUSED
+
+
+COMMANDS = (inbox, accept, refuse, send_back, answer_recall, read, save)

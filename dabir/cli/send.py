@@ -16,66 +16,63 @@ from dabir.formats import names
 from dabir.formats.manifest import parse_manifest
 
 
-def register(group: click.Group) -> None:
-    """Adds the commands to `dabir`."""
+@command()
+@click.option("--to", type=OFFICE, multiple=True, help="An office that gets it (اصل): body/office.")
+@click.option("--office", type=OFFICE, default="", help="The sending office; the profile's, where not given.")
+@click.option("--resume", is_flag=True, help="Send what was signed but not answered yet, the very same bytes.")
+@letter_options
+def send(session: Session, to: tuple[str, ...], resume: bool, files: tuple[Path, ...], **given: Any) -> int | None:
+    """Sign a letter and register it. The first FILE is the letter, the others are annexes.
 
-    @command(group)
-    @click.option("--to", type=OFFICE, multiple=True, help="An office that gets it (اصل): body/office.")
-    @click.option("--office", type=OFFICE, default="", help="The sending office; the profile's, where not given.")
-    @click.option("--resume", is_flag=True, help="Send what was signed but not answered yet, the very same bytes.")
-    @letter_options
-    def send(session: Session, to: tuple[str, ...], resume: bool, files: tuple[Path, ...], **given: Any) -> int | None:
-        """Sign a letter and register it. The first FILE is the letter, the others are annexes.
+    What was signed is kept in the journal before it is sent: if no answer came, `dabir send --resume` sends it
+    again, and the hub registers it once.
+    """
+    if resume:
+        if to or files:
+            raise click.UsageError("--resume sends what stands in the journal: give it no recipients and no files.")
+        return _resume(session)
+    if not to or not files or not given["subject"]:
+        raise click.UsageError("A letter needs --to, --subject and at least one FILE.")
+    letter = manifest(given, to)
+    letter.sender.office = given["office"]
+    return _send(session, session.client.compose(letter, files))
 
-        What was signed is kept in the journal before it is sent: if no answer came, `dabir send --resume` sends it
-        again, and the hub registers it once.
-        """
-        if resume:
-            if to or files:
-                raise click.UsageError("--resume sends what stands in the journal: give it no recipients and no files.")
-            return _resume(session)
-        if not to or not files or not given["subject"]:
-            raise click.UsageError("A letter needs --to, --subject and at least one FILE.")
-        letter = manifest(given, to)
-        letter.sender.office = given["office"]
-        return _send(session, session.client.compose(letter, files))
 
-    @command(group)
-    @click.argument("delivery", type=DELIVERY)
-    @letter_options
-    def reply(session: Session, delivery: str, files: tuple[Path, ...], **given: Any) -> int | None:
-        """Answer an accepted DELIVERY, by a letter to its sender (عطف). The first FILE is the letter."""
-        if not files or not given["subject"]:
-            raise click.UsageError("An answer needs --subject and at least one FILE.")
-        letter = manifest(given, [session.client.delivery(delivery).envelope.sender_office])
-        return _send(session, session.client.reply(delivery, letter, files))
+@command()
+@click.argument("delivery", type=DELIVERY)
+@letter_options
+def reply(session: Session, delivery: str, files: tuple[Path, ...], **given: Any) -> int | None:
+    """Answer an accepted DELIVERY, by a letter to its sender (عطف). The first FILE is the letter."""
+    if not files or not given["subject"]:
+        raise click.UsageError("An answer needs --subject and at least one FILE.")
+    letter = manifest(given, [session.client.delivery(delivery).envelope.sender_office])
+    return _send(session, session.client.reply(delivery, letter, files))
 
-    @command(group)
-    @click.argument("letter", type=LETTER)
-    @click.option("--reason", required=True, help="Why, in a sentence; its recipients read it.")
-    @click.option(
-        "--delivery",
-        "numbers",
-        type=click.IntRange(1, names.MAX_RECIPIENTS),
-        multiple=True,
-        help="Only this delivery, by number; may be given again. Not given: all.",
-    )
-    def recall(session: Session, letter: str, reason: str, numbers: tuple[int, ...]) -> None:
-        """Ask for a LETTER of ours back (استرداد), signed by our seal.
 
-        What is not accepted yet is withdrawn soon after; who accepted it grants or refuses. `dabir letter` tells.
-        """
-        stated = session.client.recall(
-            letter, reason, [names.delivery(letter, number) for number in sorted(set(numbers))]
-        )
-        found = {"recall": shapes.recall(stated), "statement": shapes.statement(stated.statement)}
+@command()
+@click.argument("letter", type=LETTER)
+@click.option("--reason", required=True, help="Why, in a sentence; its recipients read it.")
+@click.option(
+    "--delivery",
+    "numbers",
+    type=click.IntRange(1, names.MAX_RECIPIENTS),
+    multiple=True,
+    help="Only this delivery, by number; may be given again. Not given: all.",
+)
+def recall(session: Session, letter: str, reason: str, numbers: tuple[int, ...]) -> None:
+    """Ask for a LETTER of ours back (استرداد), signed by our seal.
 
-        def show() -> None:
-            session.line("recall", reason)
-            session.line("name", letter)
-            session.line("statement", stated.statement.name)
+    What is not accepted yet is withdrawn soon after; who accepted it grants or refuses. `dabir letter` tells.
+    """
+    stated = session.client.recall(letter, reason, [names.delivery(letter, number) for number in sorted(set(numbers))])
+    found = {"recall": shapes.recall(stated), "statement": shapes.statement(stated.statement)}
 
-        session.answer(found, show)
+    def show() -> None:
+        session.line("recall", reason)
+        session.line("name", letter)
+        session.line("statement", stated.statement.name)
+
+    session.answer(found, show)
 
 
 def _send(session: Session, entry: LetterEntry) -> int | None:
@@ -130,3 +127,6 @@ def _show(session: Session, sent: Sent) -> None:
     session.line("date", session.day_and_time(letter.registered_at))
     session.line("name", letter.name)
     session.line("statement", sent.submission_acceptance.name)
+
+
+COMMANDS = (send, reply, recall)

@@ -178,7 +178,7 @@ def shared_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def command(group: click.Group, name: str | None = None) -> Callable[[Callable[..., int | None]], click.Command]:
+def command(name: str | None = None) -> Callable[[Callable[..., int | None]], click.Command]:
     """A command with the options that all have. It gets a Session first, and returns its exit code or None for 0."""
 
     def decorate(function: Callable[..., int | None]) -> click.Command:
@@ -204,7 +204,7 @@ def command(group: click.Group, name: str | None = None) -> Callable[[Callable[.
                 session.close()
             sys.exit(code)
 
-        return group.command(name or function.__name__.replace("_", "-"))(run)
+        return click.command(name or function.__name__.replace("_", "-"))(run)
 
     return decorate
 

@@ -10,23 +10,23 @@ from dabir.client import profile as profiles
 from dabir.client import tunnel as tunnels
 
 
-def register(group: click.Group) -> None:
-    """Adds the command to `dabir`."""
+@command()
+@click.argument("service", type=click.Choice(profiles.SERVICES))
+@click.argument("socket", type=click.Path(path_type=Path))
+def tunnel(session: Session, service: str, socket: Path) -> None:
+    """Answers gRPC at the Unix SOCKET as SERVICE of the hub, with our body's certificate, until Ctrl-C.
 
-    @command(group)
-    @click.argument("service", type=click.Choice(profiles.SERVICES))
-    @click.argument("socket", type=click.Path(path_type=Path))
-    def tunnel(session: Session, service: str, socket: Path) -> None:
-        """Answers gRPC at the Unix SOCKET as SERVICE of the hub, with our body's certificate, until Ctrl-C.
+    For programs whose TLS library cannot read the hub's certificates, as Go's cannot. Only your own user can open
+    the socket; who can is your body to that service.
+    """
+    profile = session.client.profile
 
-        For programs whose TLS library cannot read the hub's certificates, as Go's cannot. Only your own user can open
-        the socket; who can is your body to that service.
-        """
-        profile = session.client.profile
+    def ready() -> None:
+        opened = {"service": service, "socket": str(socket), "body": profile.body}
+        session.answer(opened, lambda: session.out.print(f"{service} at {socket}, as {profile.body}"))
 
-        def ready() -> None:
-            opened = {"service": service, "socket": str(socket), "body": profile.body}
-            session.answer(opened, lambda: session.out.print(f"{service} at {socket}, as {profile.body}"))
+    with suppress(KeyboardInterrupt):
+        tunnels.serve(profile, service, socket, ready)
 
-        with suppress(KeyboardInterrupt):
-            tunnels.serve(profile, service, socket, ready)
+
+COMMANDS = (tunnel,)

@@ -11,36 +11,33 @@ from dabir.client.trust import Proven
 from dabir.client.watch_journal import Alarm
 
 
-def register(group: click.Group) -> None:
-    """Adds the command to `dabir`."""
+@command()
+@click.option(
+    "--after", type=click.IntRange(0, 2**63 - 1), help="Show what is after this position; not given: what is new."
+)
+@click.option("--settle", is_flag=True, help="The alarms kept so far are explained: close them, and end.")
+def watch(session: Session, after: int | None, settle: bool) -> int | None:
+    """Every statement about our body's letters, checked, as soon as it is stated, until Ctrl-C.
 
-    @command(group)
-    @click.option(
-        "--after", type=click.IntRange(0, 2**63 - 1), help="Show what is after this position; not given: what is new."
-    )
-    @click.option("--settle", is_flag=True, help="The alarms kept so far are explained: close them, and end.")
-    def watch(session: Session, after: int | None, settle: bool) -> int | None:
-        """Every statement about our body's letters, checked, as soon as it is stated, until Ctrl-C.
-
-        Goes on from where it was, over every break. With --json one object a line. Where a book or chain does not hold,
-        it ends with an ALARM, exit code 5, which the journal keeps; the next `dabir watch` goes on behind it. So does
-        Ctrl-C end it while an alarm is not settled.
-        """
-        if settle:
-            closed = session.client.settle_alarms()
-            session.answer({"settled": [_shape(alarm) for alarm in closed]}, lambda: _show_alarms(session, closed))
-            return None
-        alarms = session.client.alarms()
-        if alarms:
-            _show_alarms(session, alarms)
-            session.err.print(session.word(words.ALARM_KEPT))
-        progress = _Progress(session)
-        try:
-            for proven in session.client.watch(after, caught_up=progress.caught_up, interrupted=progress.interrupted):
-                progress.show(proven)
-        except KeyboardInterrupt:
-            return ALARM if session.client.alarms() else None
-        raise AssertionError("a feed has no end")
+    Goes on from where it was, over every break. With --json one object a line. Where a book or chain does not hold,
+    it ends with an ALARM, exit code 5, which the journal keeps; the next `dabir watch` goes on behind it. So does
+    Ctrl-C end it while an alarm is not settled.
+    """
+    if settle:
+        closed = session.client.settle_alarms()
+        session.answer({"settled": [_shape(alarm) for alarm in closed]}, lambda: _show_alarms(session, closed))
+        return None
+    alarms = session.client.alarms()
+    if alarms:
+        _show_alarms(session, alarms)
+        session.err.print(session.word(words.ALARM_KEPT))
+    progress = _Progress(session)
+    try:
+        for proven in session.client.watch(after, caught_up=progress.caught_up, interrupted=progress.interrupted):
+            progress.show(proven)
+    except KeyboardInterrupt:
+        return ALARM if session.client.alarms() else None
+    raise AssertionError("a feed has no end")
 
 
 class _Progress:
@@ -84,3 +81,6 @@ def _shape(alarm: Alarm) -> dict[str, str]:
         "jws": alarm.jws,
         "raised_at": alarm.raised_at,
     }
+
+
+COMMANDS = (watch,)
