@@ -7,12 +7,11 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from dabir.formats.notices import EventType
 from dabir.intake.v1.internal_service_pb2 import DeliveryPlan, LetterPlan
 from dabir.intake.v1.letter_pb2 import DELIVERY_STATE_WITHDRAWN
 from dabir.notifications.v1.notifications_pb2 import NotifyRequest
+from services.runtime.instants import timestamp
 from workers.plan import awaits_acceptance, instant, passed_dues
 
 _NAMESPACE = uuid.UUID("6f0f3c1e-5f0b-4d8e-9a53-2f1c6f6e7b11")
@@ -76,15 +75,13 @@ def _both(plan: LetterPlan, delivery: DeliveryPlan) -> list[str]:
 def _notice(
     plan: LetterPlan, delivery: DeliveryPlan, event_type: EventType, body: str, at: datetime, step: str = ""
 ) -> Notice:
-    occurred_at = Timestamp()
-    occurred_at.FromDatetime(at)
     request = NotifyRequest(
         notification_id=derived_id(delivery.delivery, event_type, body, step),
         body=body,
         event_type=event_type,
         letter=plan.letter,
         delivery=delivery.delivery,
-        occurred_at=occurred_at,
+        occurred_at=timestamp(at),
         sender_body=plan.sender_body,
         priority=plan.priority,
     )

@@ -1,11 +1,9 @@
 """Records what came of a try, and in the same transaction what the notification came to, with its statement."""
 
 import random
-from uuid import UUID
 
 import psycopg
 from prometheus_client import CollectorRegistry, Counter
-from psycopg_pool import PoolTimeout, TooManyRequests
 
 from dabir.common.v1.statement_pb2 import StatementEvent
 from services.notifications.config import NotificationsConfig
@@ -14,14 +12,14 @@ from services.notifications.domain import tries
 from services.notifications.domain.endpoint import Endpoint
 from services.notifications.domain.notification import Notification
 from services.notifications.domain.tries import Result
-from services.notifications.store import Connection, attempts, endpoints, notifications
+from services.notifications.store import attempts, endpoints, notifications
 from services.notifications.store.attempts import Claimed
-from services.runtime.database import Pool
-from services.runtime.ledger import Ledger
+from services.runtime.database import AWAY, Connection, Pool
+from services.runtime.ledger import Ledger, statement_id
 from services.runtime.logs import log
 
-OUTAGES = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError, PoolTimeout, TooManyRequests)
-"""Trying again later helps. Any other error would be the same for ever."""
+OUTAGES = (*AWAY, psycopg.errors.ReadOnlySqlTransaction)
+"""Trying again later helps, also with a standby that is to take over. Any other error would be the same for ever."""
 
 
 class Recorder:
@@ -101,5 +99,5 @@ class Recorder:
                 recipient_body=notification.body,
                 assurance="hub",
             )
-            statement = UUID(stated.name.removeprefix("statements/"))
+            statement = statement_id(stated)
         await notifications.decide(connection, notification.id, outcome, statement, unstated_reason)

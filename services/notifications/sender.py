@@ -22,10 +22,10 @@ from services.notifications.domain.notification import Notification
 from services.notifications.domain.tries import Result
 from services.notifications.places import Keep, Places
 from services.notifications.recorder import OUTAGES, Recorder
-from services.notifications.store import Connection, attempts, endpoints, links
+from services.notifications.store import attempts, endpoints, links
 from services.notifications.store.attempts import Claimed
 from services.runtime import logs
-from services.runtime.database import Pool
+from services.runtime.database import Connection, Pool
 from services.runtime.logs import log
 
 STOP_SECONDS = 5.0

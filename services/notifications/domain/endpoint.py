@@ -29,7 +29,6 @@ from services.runtime.errors import FieldViolation, NotFound
 WEBHOOK, EMAIL = "webhook", "email"
 """Channels, as statements name them."""
 PERSIAN, ENGLISH = "fa", "en"
-PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX = 50, 200
 SECRET_BYTES = 32
 """Standard Webhooks 1.0.0: 24 to 64."""
 REPLACED_SECRETS_MAX = 4
@@ -170,10 +169,6 @@ def check_rotation(endpoint: Endpoint) -> None:
         raise EndpointHasNoSecret
     if len(endpoint.replaced_secrets) >= REPLACED_SECRETS_MAX:
         raise TooManySecrets(limit=REPLACED_SECRETS_MAX)
-
-
-def page_size(given: int) -> int:
-    return min(given or PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)
 
 
 def check_same_endpoint(

@@ -12,9 +12,9 @@ from services.notifications.domain.errors import LinkNotFound
 from services.notifications.domain.link import LinkOrder
 from services.notifications.domain.notification import Notification
 from services.notifications.servicer import messages
-from services.notifications.store import Connection, links, notifications
+from services.notifications.store import links, notifications
 from services.runtime import page_token
-from services.runtime.database import Pool
+from services.runtime.database import Connection, Pool
 
 DOWN_LINKS_MAX = 1000
 
@@ -46,12 +46,12 @@ class NotificationInternalServicer(NotificationInternalServiceServicer):
         return pb.NotifyResponse(endpoint_count=count)
 
     async def ListDownLinks(self, request: pb.ListDownLinksRequest, context: object) -> pb.ListDownLinksResponse:
-        limit = min(request.page_size or DOWN_LINKS_MAX, DOWN_LINKS_MAX)
-        after = page_token.decode(request.page_token, str, "ListDownLinks") if request.page_token else ""
+        size = page_token.size(request.page_size, DOWN_LINKS_MAX, DOWN_LINKS_MAX)
+        after = page_token.after(request.page_token, str, "ListDownLinks")
         async with self._pool.connection() as connection:
-            found = await links.down(connection, after=after, limit=limit + 1)
-        token = page_token.encode([found[limit - 1].body], "ListDownLinks") if len(found) > limit else ""
-        return pb.ListDownLinksResponse(links=map(messages.down_link, found[:limit]), next_page_token=token)
+            found = await links.down(connection, after=after or "", limit=size + 1)
+        shown, token = page_token.cut(found, size, lambda link: [link.body], "ListDownLinks")
+        return pb.ListDownLinksResponse(links=map(messages.down_link, shown), next_page_token=token)
 
     async def PauseLink(self, request: pb.PauseLinkRequest, context: object) -> pb.PauseLinkResponse:
         await self._obey(LinkOrder(UUID(request.request_id), request.body, None))

@@ -20,11 +20,14 @@ from services.notifications.domain.errors import (
     RequestIdReused,
 )
 from services.notifications.servicer import messages
-from services.notifications.store import Connection, endpoints, notifications
-from services.notifications.store.notifications import Attempt
+from services.notifications.store import endpoints, notifications
+from services.notifications.store.notifications import Attempt, Told
 from services.runtime import page_token
-from services.runtime.database import Pool
+from services.runtime.database import Connection, Pool
 from services.runtime.identity import caller
+from services.runtime.instants import timestamp
+
+PAGE_DEFAULT, PAGE_MAX = 50, 200
 
 
 class NotificationServicer(NotificationServiceServicer):
@@ -56,13 +59,13 @@ class NotificationServicer(NotificationServiceServicer):
         return pb.CreateEndpointResponse(endpoint=messages.endpoint(stored), secret=secret_text)
 
     async def ListEndpoints(self, request: pb.ListEndpointsRequest, context: object) -> pb.ListEndpointsResponse:
-        who, limit = caller(), rules.page_size(request.page_size)
+        who, size = caller(), page_token.size(request.page_size, PAGE_DEFAULT, PAGE_MAX)
         binding = (who.body, "ListEndpoints")
-        after = page_token.decode(request.page_token, UUID, *binding) if request.page_token else None
+        after = page_token.after(request.page_token, UUID, *binding)
         async with self._pool.connection() as connection:
-            found = await endpoints.list_of_body(connection, who.body, who.clearance, after=after, limit=limit + 1)
-        token = page_token.encode([str(found[limit - 1].id)], *binding) if len(found) > limit else ""
-        return pb.ListEndpointsResponse(endpoints=map(messages.endpoint, found[:limit]), next_page_token=token)
+            found = await endpoints.list_of_body(connection, who.body, who.clearance, after=after, limit=size + 1)
+        shown, token = page_token.cut(found, size, lambda endpoint: [str(endpoint.id)], *binding)
+        return pb.ListEndpointsResponse(endpoints=map(messages.endpoint, shown), next_page_token=token)
 
     async def DeleteEndpoint(self, request: pb.DeleteEndpointRequest, context: object) -> pb.DeleteEndpointResponse:
         who = caller()
@@ -95,7 +98,7 @@ class NotificationServicer(NotificationServiceServicer):
         if stored.endpoint != endpoint.id:
             raise RequestIdReused(request_id=request_id)
         return pb.RotateEndpointSecretResponse(
-            secret=rules.secret_text(stored.secret), previous_expire_time=messages.timestamp(stored.replaced_until)
+            secret=rules.secret_text(stored.secret), previous_expire_time=timestamp(stored.replaced_until)
         )
 
     async def SetQuietHours(self, request: pb.SetQuietHoursRequest, context: object) -> pb.SetQuietHoursResponse:
@@ -109,23 +112,22 @@ class NotificationServicer(NotificationServiceServicer):
     async def ListNotifications(
         self, request: pb.ListNotificationsRequest, context: object
     ) -> pb.ListNotificationsResponse:
-        who, limit = caller(), rules.page_size(request.page_size)
+        who, size = caller(), page_token.size(request.page_size, PAGE_DEFAULT, PAGE_MAX)
         state = messages.STATE_NAMES.get(request.state)
         binding = (who.body, "ListNotifications", state or "")
-        before = page_token.decode(request.page_token, _place, *binding) if request.page_token else None
+        before = page_token.after(request.page_token, _read_place, *binding)
         async with self._pool.connection() as connection:
             found = await notifications.list_of_body(
-                connection, who.body, who.clearance, state=state, before=before, limit=limit + 1
+                connection, who.body, who.clearance, state=state, before=before, limit=size + 1
             )
-            shown, more = found[:limit], len(found) > limit
+            shown, token = page_token.cut(found, size, _place, *binding)
             ids = [one.notification.id for one in shown]
             by_notification: dict[UUID, list[Attempt]] = defaultdict(list)
             for attempt in await notifications.attempts_of(connection, who.body, ids):
                 by_notification[attempt.notification].append(attempt)
-        last = [shown[-1].created_at.isoformat(), str(ids[-1])] if more else []
         return pb.ListNotificationsResponse(
             notifications=[messages.notification(one, by_notification[one.notification.id]) for one in shown],
-            next_page_token=page_token.encode(last, *binding) if more else "",
+            next_page_token=token,
         )
 
     async def ReplayNotification(
@@ -165,8 +167,10 @@ async def _mine(connection: Connection, name: str) -> Endpoint:
     return found
 
 
-def _place(created_at: str, notification: str) -> tuple[datetime, UUID]:
-    at = datetime.fromisoformat(created_at)
-    if at.tzinfo is None:
-        raise ValueError("an instant needs a time zone")
-    return at, UUID(notification)
+def _place(listed: Told) -> list[str]:
+    return [listed.created_at.isoformat(), str(listed.notification.id)]
+
+
+def _read_place(created_at: str, notification: str) -> tuple[datetime, UUID]:
+    at, name = page_token.instant_and_name(created_at, notification)
+    return at, UUID(name)

@@ -1,10 +1,7 @@
 """Messages of what is stored, and the other way round."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from uuid import UUID
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from dabir.common.v1.manifest_pb2 import Classification
 from dabir.notifications.v1 import notifications_pb2 as pb
@@ -14,6 +11,7 @@ from services.notifications.domain.notification import DELIVERED, FAILED, NOT_TO
 from services.notifications.domain.quiet import QuietHours
 from services.notifications.store.links import DownLink
 from services.notifications.store.notifications import Attempt, Told
+from services.runtime.instants import optional_timestamp, timestamp
 
 STATES = {
     WAITING: pb.NOTIFICATION_STATE_WAITING,
@@ -83,16 +81,6 @@ def down_link(link: DownLink) -> pb.DownLink:
         oldest=optional_timestamp(link.oldest),
         pause_time=optional_timestamp(link.paused_at),
     )
-
-
-def timestamp(at: datetime) -> Timestamp:
-    stamp = Timestamp()
-    stamp.FromDatetime(at)
-    return stamp
-
-
-def optional_timestamp(at: datetime | None) -> Timestamp | None:
-    return None if at is None else timestamp(at)
 
 
 def _attempt(body: str, attempt: Attempt) -> pb.Attempt:

@@ -2,9 +2,3 @@
 
 Locks are taken in this order: link, notification, attempt, endpoint; chains of the ledger last.
 """
-
-from typing import Any
-
-import psycopg
-
-Connection = psycopg.AsyncConnection[Any]

@@ -7,7 +7,8 @@ from uuid import UUID
 from services.notifications.domain.endpoint import Endpoint
 from services.notifications.domain.notification import Notification
 from services.notifications.domain.quiet import HELD
-from services.notifications.store import Connection, endpoints, notifications
+from services.notifications.store import endpoints, notifications
+from services.runtime.database import Connection
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from psycopg.rows import class_row
 
 from services.notifications.domain.endpoint import Endpoint, Target
 from services.notifications.domain.quiet import QuietHours
-from services.notifications.store import Connection
+from services.runtime.database import Connection
 
 COLUMNS = """
     e.id, e.body, e.url, e.email_address, e.email_language, e.event_types, e.clearance, e.secret, e.created_at,

@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from services.notifications.domain.link import Link, LinkOrder
-from services.notifications.store import Connection
+from services.runtime.database import Connection
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from services.notifications.domain.notification import Notification, Standing
-from services.notifications.store import Connection
+from services.runtime.database import Connection
 
 COLUMNS = "n.id, n.body, n.event_type, n.letter, n.delivery, n.sender_body, n.occurred_at, n.priority"
 _FIELDS = ("id", "body", "event_type", "letter", "delivery", "sender_body", "occurred_at", "priority")

@@ -137,14 +137,15 @@ async def test_a_name_that_hangs_keeps_its_place_until_its_thread_is_free(hub: H
     assert receiver.hosts[0] == f"hooks.interior.example:{receiver.port}"
 
 
-async def test_an_arrival_is_recorded_however_long_the_database_is_away(hub: Hub) -> None:
+@pytest.mark.parametrize("sqlstate", ["cannot_connect_now", "read_only_sql_transaction"])
+async def test_an_arrival_is_recorded_however_long_the_database_is_away(hub: Hub, sqlstate: str) -> None:
     """Also when its claim is long over: nobody else knows of it, and forgotten, it would be sent again."""
     channel = Arriving()
     await one_waits(hub)
     claim: dict[str, Any] = {"webhook_timeout_seconds": 0.001, "claim_seconds": 0.002}
     async with sender_of(hub, channel, tries_per_endpoint=1, **claim) as sending:
         await until(lambda: channel.sent == 1)
-        with away(hub):
+        with away(hub, sqlstate):
             channel.may.set()
             await until(lambda: sending.records.asked > 1)
             sending.task.cancel()  # only what is under way goes on
@@ -209,14 +210,15 @@ async def one_waits(hub: Hub) -> None:
 
 
 @contextlib.contextmanager
-def away(hub: Hub) -> Iterator[None]:
-    """PostgreSQL takes no change of an attempt, with the word of a server that is stopping."""
+def away(hub: Hub, sqlstate: str) -> Iterator[None]:
+    """PostgreSQL takes no change of an attempt, with the word of a server that is stopping, or of a standby."""
     hub.change(
         b"""
         CREATE FUNCTION notifications.away() RETURNS trigger LANGUAGE plpgsql AS
-            $$ BEGIN RAISE 'the database is away' USING ERRCODE = 'cannot_connect_now'; END $$;
+            $$ BEGIN RAISE 'the database is away' USING ERRCODE = '%b'; END $$;
         CREATE TRIGGER away BEFORE UPDATE ON notifications.attempt EXECUTE FUNCTION notifications.away()
         """
+        % sqlstate.encode()
     )
     try:
         yield

@@ -13,6 +13,7 @@ from dabir.intake.v1.letter_pb2 import (
     DELIVERY_STATE_AVAILABLE,
     DELIVERY_STATE_WITHDRAWN,
 )
+from services.runtime.instants import timestamp
 from workers import notices
 
 LETTER = "letters/2f1ecf0a-51f8-4c5e-8b70-6f1b2f7f0b0a"
@@ -22,9 +23,7 @@ SENDER, RECIPIENT = "bodies/interior", "bodies/bank"
 
 
 def at(hours: float) -> Timestamp:
-    made = Timestamp()
-    made.FromDatetime(BEGAN + timedelta(hours=hours))
-    return made
+    return timestamp(BEGAN + timedelta(hours=hours))
 
 
 def delivery(**fields: object) -> DeliveryPlan:
