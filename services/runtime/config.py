@@ -46,7 +46,7 @@ class ProcessConfig:
     """PEM: the hub's CA, or its root: who may issue certificates of the services we call. Not given: `tls_roots`, with
     which whoever issues a member's certificate could stand in for a neighbour; so production must give it."""
     metrics_listen: str
-    """`127.0.0.1:PORT` of the Prometheus endpoint; port 0 takes a free one, "" offers none."""
+    """`host:port` of the Prometheus endpoint, on the hub's own network; port 0 takes a free one, "" offers none."""
     tls_server_name: str = "localhost"
     """The DNS name that certificates of the services we call must carry."""
     call_timeout_seconds: float = 10.0
@@ -90,6 +90,8 @@ class ServiceConfig(ProcessConfig):
 
     database_pool_size: int = 10
     """Connections at most."""
+    database_connections_per_body: int = 4
+    """Of them, in use by the calls of one body; its further calls wait as for any."""
     database_pool_wait_seconds: float = 5.0
     """How long a call waits for one before RESOURCE_EXHAUSTED."""
     database_pool_waiting_calls: int = 200
@@ -133,6 +135,8 @@ class ServiceConfig(ProcessConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.database_connections_per_body < 1:
+            raise StartRefused("database_connections_per_body must be at least 1.")
         if not 0 < self.stream_recheck_seconds <= 60:
             raise StartRefused("stream_recheck_seconds must be more than 0 and at most 60.")
         if self.environment == "production" and self.tls_service_issuers is None:

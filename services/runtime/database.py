@@ -8,6 +8,8 @@ end; a single SELECT needs none. That the pool or the server is busy or away (`A
 (`error_mapping`): what serves a call does not catch it.
 """
 
+import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,16 +17,15 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from services.runtime.config import ServiceConfig, StartRefused
+from services.runtime.identity import calling_body
 
 SCHEMA_VERSION = 13
 """The newest file of infra/schema that this release knows (a test compares)."""
 
 Connection = AsyncConnection[Any]
-Pool = AsyncConnectionPool[AsyncConnection]
-
 AWAY = (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout)
 """The server's, the connection's or the pool's word, and the server's that we stood still for too long.
 
@@ -36,14 +37,46 @@ The same again later may succeed; after any other error of psycopg it would not.
 _DEAD_SERVER_NOTICED = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 
 
+class Pool(AsyncConnectionPool[AsyncConnection]):
+    """Connections, of which the calls of one body hold a few at a time: those that wait for each other, for the chain
+    of their own book say, leave the rest to others. The hub's own services and tasks have no share.
+    """
+
+    def __init__(self, conninfo: str, *, per_body: int, **options: Any) -> None:
+        super().__init__(conninfo, connection_class=AsyncConnection, **options)
+        self._shares: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(per_body))
+
+    @asynccontextmanager
+    async def connection(self, timeout: float | None = None) -> AsyncIterator[AsyncConnection]:  # noqa: ASYNC109 - psycopg's
+        """One of them for as long as the context is open. Raises PoolTimeout, TooManyRequests."""
+        async with self._share(timeout or self.timeout), super().connection(timeout) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _share(self, wait_seconds: float) -> AsyncIterator[None]:
+        if not (body := calling_body()):
+            yield
+            return
+        share = self._shares[body]
+        try:
+            async with asyncio.timeout(wait_seconds):
+                await share.acquire()
+        except TimeoutError as error:
+            raise PoolTimeout(f"{body} has all its connections in use") from error
+        try:
+            yield
+        finally:
+            share.release()
+
+
 @asynccontextmanager
 async def open_pool(config: ServiceConfig) -> AsyncIterator[Pool]:
     """The pool of this service's own role. Raises StartRefused when the database is away or of another release."""
     conninfo = connection_string(config)
     await _check_schema(conninfo)
-    pool = AsyncConnectionPool(
+    pool = Pool(
         conninfo,
-        connection_class=AsyncConnection,
+        per_body=config.database_connections_per_body,
         open=False,
         min_size=1,
         max_size=config.database_pool_size,

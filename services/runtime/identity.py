@@ -56,6 +56,12 @@ def caller() -> Caller:
     return _caller.get()
 
 
+def calling_body() -> str:
+    """The body whose RPC is being served; "" where that is one of the hub's own, or outside of any."""
+    served = _caller.get(None)
+    return served.body if served else ""
+
+
 def set_caller(who: Caller) -> None:
     """For the gate, which has authenticated `who`."""
     _caller.set(who)

@@ -1,15 +1,19 @@
 """PostgreSQL as production reaches it: over TLS, its certificate and its name verified."""
 
+import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from psycopg.conninfo import make_conninfo
+from psycopg_pool import PoolTimeout
 
 from services.runtime.config import ServiceConfig, StartRefused
-from services.runtime.database import open_pool
+from services.runtime.database import Pool, open_pool
+from services.runtime.identity import Caller, set_caller
 from tests.conftest import Postgres
 from tests.contract.gate.hub import config_of
 from tests.contract.harness import Identities
@@ -75,3 +79,31 @@ async def test_whoever_stands_in_for_it_is_refused(
         async with open_pool(config):
             pass
     assert postgres.passwords["documents"] not in str(refused.value)
+
+
+async def test_calls_of_one_body_leave_connections_to_others(
+    identities: Identities, postgres: Postgres, tmp_path: Path
+) -> None:
+    (url := tmp_path / "database-url").write_text(postgres.database_url("documents"), encoding="utf-8")
+    settings: dict[str, Any] = {
+        "database_pool_size": 3,
+        "database_connections_per_body": 2,
+        "database_pool_wait_seconds": 0.2,
+    }
+    config = dataclasses.replace(config_of(identities, database_url_file=url), **settings)
+
+    async def connected(pool: Pool, body: str) -> None:
+        set_caller(Caller(b"", body))
+        async with pool.connection() as connection:
+            await connection.execute("SELECT")
+
+    async def in_use(pool: Pool, body: str) -> None:
+        set_caller(Caller(b"", body))
+        async with pool.connection(), pool.connection():
+            with pytest.raises(PoolTimeout):
+                await connected(pool, body)
+            await asyncio.create_task(connected(pool, "bodies/bank"))
+        await connected(pool, body)
+
+    async with open_pool(config) as pool:
+        await asyncio.create_task(in_use(pool, "bodies/interior"))

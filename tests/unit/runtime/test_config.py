@@ -65,6 +65,7 @@ def test_a_whole_number_does_for_a_number_and_a_list_for_a_tuple() -> None:
         ({"environment": "test"}, "environment is 'test'"),
         ({"log_level": "loud"}, "log_level is 'loud'"),
         ({"stream_recheck_seconds": 61}, "at most 60"),
+        ({"database_connections_per_body": 0}, "must be at least 1"),
         ({"seal_key": "k"}, "belong together"),
     ],
 )
