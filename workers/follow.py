@@ -94,6 +94,8 @@ class Follower:
         self._holder = f"{socket.gethostname()}-{os.getpid()}-{id(self):x}"
         self._at_once = asyncio.Semaphore(config.follow_letters_at_once)
         self._defects: Counter[int] = Counter()
+        self._settled: dict[str, Outcome] = {}
+        """What came of statements behind one that waits, by name: told at every retry, runs go deaf in the end."""
 
     async def run(self) -> None:
         """Follows until it is cancelled."""
@@ -121,6 +123,7 @@ class Follower:
             return config.follow_retry_seconds
         if not batch.statements:
             return config.follow_poll_seconds
+        self._settled = {name: kept for name, kept in self._settled.items() if kept.position > batch.cursor}
         out_of_time_at = time.monotonic() + config.follow_lease_seconds / 2
         to, refused = progress(batch.cursor, await self._tell_all(batch.statements, out_of_time_at))
         if to == batch.cursor:
@@ -153,6 +156,14 @@ class Follower:
             return outcomes
 
     async def _outcome(self, statement: FollowedStatement) -> Outcome:
+        if (settled := self._settled.get(statement.name)) is not None:
+            return settled
+        outcome = await self._try_to_tell(statement)
+        if outcome.told != Told.LATER:
+            self._settled[statement.name] = outcome
+        return outcome
+
+    async def _try_to_tell(self, statement: FollowedStatement) -> Outcome:
         position = statement.position
         logs.begin(_letter(statement).rpartition("/")[2], position=str(position))
         try:

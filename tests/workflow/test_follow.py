@@ -111,6 +111,20 @@ async def test_one_letter_that_waits_holds_its_place_and_its_order(line: Line) -
         await eventually("the first letter goes on", told_first)
 
 
+async def test_what_stands_behind_a_letter_that_waits_is_told_once(line: Line) -> None:
+    """Temporal takes 10,000 signals in a run, and an outage may last for days."""
+    follower = line.follower()
+    waiting, hidden, other = [await line.hub.intake.register() for _ in range(3)]
+    line.hub.intake.out_for.add(waiting.letter)
+    line.hub.intake.hidden.add(hidden.letter)
+    await line.hub.intake.accept(other.deliveries[0].delivery)
+    for _ in range(5):
+        await follower.follow_once()
+    events = (await line.run_of(other.letter).fetch_history()).events
+    assert sum(event.HasField("workflow_execution_signaled_event_attributes") for event in events) == 1
+    assert line.hub.faults.calls["GetLetterPlan"] == 2 + 5
+
+
 async def test_a_defect_at_one_letter_does_not_hold_up_the_rest_for_ever(line: Line, fresh_postgres: Postgres) -> None:
     async with line.working(), line.following():
         broken = await line.hub.intake.register()
