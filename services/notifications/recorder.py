@@ -37,7 +37,11 @@ class Recorder:
         What cannot be stated is recorded without its statement, with the reason: unrecorded, it would be sent for ever.
         """
         try:
-            await self._record(endpoint, claimed, result, None)
+            try:
+                await self._record(endpoint, claimed, result, None)
+            except psycopg.errors.InvalidParameterValue:
+                # The ledger's, where the clock was set back between two readings of it: the second time it is not.
+                await self._record(endpoint, claimed, result, None)
         except OUTAGES:
             raise
         except Exception as error:

@@ -133,6 +133,21 @@ async def test_what_cannot_be_stated_is_recorded_without_it_and_sent_no_more(hub
     assert len({one.id for one in receiver.arrived}) == 2
 
 
+async def test_a_clock_set_back_while_it_is_stated_costs_no_statement(hub: Hub) -> None:
+    delivery = await hub.delivery()
+    hub.change(b"CREATE SEQUENCE ledger.read; GRANT USAGE ON SEQUENCE ledger.read TO PUBLIC")
+    clock = b"CREATE OR REPLACE FUNCTION ledger.clock() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$ SELECT %s $$"
+    hub.change(
+        clock % b"clock_timestamp() - CASE nextval('ledger.read') WHEN 1 THEN interval '0' ELSE interval '2 s' END"
+    )
+    async with running(hub) as service, receiving() as receiver:
+        await service.endpoint(receiver)
+        await service.notify(delivery)
+        await until(lambda: bool(hub.stated(delivery)))
+    hub.change(clock % b"clock_timestamp()")
+    assert hub.rows(b"SELECT outcome, unstated_reason FROM notifications.notification") == [("DELIVERED", None)]
+
+
 async def test_a_service_that_may_not_state_ends_its_tries(hub: Hub) -> None:
     """Any permanent error of the database's, here a privilege that is missing."""
     hub.change(b"REVOKE EXECUTE ON FUNCTION ledger.lock FROM notifications")
