@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.documents.domain.periods import Periods
 from services.documents.inspection.finding import INSPECTED_MEDIA_TYPES, Limits
-from services.documents.store import Periods
 from services.runtime.config import ServiceConfig, StartRefused
 
 _DAY_SECONDS = 86_400.0

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from dabir.common.v1.statement_pb2 import Statement, StatementDocument, StatementEvent, StatementParty
 from dabir.formats import names
@@ -13,9 +12,9 @@ from services.documents.domain import errors
 from services.documents.domain.download import Acceptance, may_read
 from services.documents.seals import Seals
 from services.runtime import ledger
-from services.runtime.database import Pool
+from services.runtime.database import Connection, Pool
 from services.runtime.identity import Caller
-from services.runtime.ledger import Connection, Ledger
+from services.runtime.ledger import Ledger
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Handover:
     async def confirm(self, caller: Caller, name: str, jws: str, sha256: bytes) -> Confirmed:
         """Notes that `caller` has the whole document. Repeated, it gives the same answer.
 
-        Raises DocumentNotFound, DigestDiffers and what Seals.verify raises.
+        Raises DocumentNotFound, DocumentNotReady, DigestDiffers and what Seals.verify raises.
         """
         names.split_document(name, "document")
         acceptance = await self._seals.verify(jws, caller.body)
@@ -54,7 +53,7 @@ class Handover:
     async def _confirm(
         self, connection: Connection, caller: Caller, name: str, acceptance: Acceptance, acceptance_sha256: bytes
     ) -> Confirmed:
-        """Fact and statement in one transaction: a crash leaves both or neither."""
+        """Fact and statement in one transaction: a crash leaves both or neither. Raises AcceptanceNotYours."""
         stated = await store.lock_handover(connection, caller.body, acceptance.delivery, acceptance_sha256)
         confirmed = await store.confirm(connection, acceptance.delivery, name)
         outstanding = [granted for granted in acceptance.documents if granted not in confirmed]
@@ -63,7 +62,7 @@ class Handover:
         if stated is not None:
             return Confirmed([], await ledger.read(connection, str(stated)))
         statement = await self._state(connection, caller, acceptance)
-        await store.note_handover(connection, acceptance.delivery, UUID(statement.name.removeprefix("statements/")))
+        await store.note_handover(connection, acceptance.delivery, ledger.statement_id(statement))
         return Confirmed([], statement)
 
     async def _state(self, connection: Connection, caller: Caller, acceptance: Acceptance) -> Statement:

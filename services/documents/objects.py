@@ -44,6 +44,7 @@ class Objects:
     """The bucket. Every function raises StoreUnavailable when S3 does not do what was asked."""
 
     def __init__(self, config: DocumentsConfig) -> None:
+        """Raises StartRefused where the secret key cannot be read."""
         self._bucket = config.s3_bucket
         self._endpoint = config.s3_endpoint
         self._executor = ThreadPoolExecutor(config.s3_connections, thread_name_prefix="s3")
@@ -101,7 +102,10 @@ class Objects:
         return data
 
     def _read(self, segment: Segment) -> bytearray | None:
-        """None if the bytes are gone or others. Read in blocks: in one piece urllib3 would hold it three times."""
+        """None if the bytes are gone or others. Read in blocks: in one piece urllib3 would hold it three times.
+
+        Raises S3Error and urllib3's HTTPError, as `_retention` does, for `_run`.
+        """
         data, position = memoryview(bytearray(segment.size_bytes)), 0
         try:
             response = self._client.get_object(self._bucket, segment.key, version_id=segment.version)
@@ -166,6 +170,7 @@ class Objects:
         return found.retain_until_date.astimezone(UTC)
 
     async def _run(self, work: Callable[[], Result]) -> Result:
+        """`work` in one of the threads. Raises StoreUnavailable."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self._executor, work)
         except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
@@ -186,6 +191,7 @@ def _pool(config: DocumentsConfig) -> urllib3.PoolManager:
 
 
 def _client(config: DocumentsConfig, http: urllib3.PoolManager) -> Minio:
+    """Raises StartRefused."""
     try:
         secret = config.s3_secret_key_file.read_text(encoding="utf-8").strip()
     except OSError as error:

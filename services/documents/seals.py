@@ -56,14 +56,17 @@ class Seals:
         return acceptance
 
     async def _check_stated(self, jti: str, jws: str) -> None:
-        """What a revoked seal signed before stays valid; who stole its key can backdate, so the ledger decides."""
+        """What a revoked seal signed before stays valid; who stole its key can backdate, so the ledger decides.
+
+        Raises AcceptanceInvalid.
+        """
         async with self._pool.connection() as connection:
             stated = await ledger.read(connection, jti)
         if stated is None or stated.jws != jws:
             raise errors.AcceptanceInvalid(detail="its seal is revoked and the ledger does not hold it")
 
     async def _seal(self, sha256: bytes) -> directory.Certificate:
-        """The certificate of intake's seal with this digest. Raises AcceptanceInvalid."""
+        """The certificate of intake's seal with this digest. Raises AcceptanceInvalid and what `_ask` raises."""
         age = time.monotonic() - self._seals.asked_at
         if age > self._cache_seconds or (sha256 not in self._seals.by_sha256 and age > _ASK_AGAIN_SECONDS):
             self._seals = await self._ask()
@@ -73,6 +76,7 @@ class Seals:
             raise errors.AcceptanceInvalid(detail="it is not sealed by this hub's intake") from None
 
     async def _ask(self) -> _Seals:
+        """Raises grpc.aio.AioRpcError."""
         asked_at = time.monotonic()
         answer = await self._stub.GetCertificates(directory.GetCertificatesRequest(parent=_INTAKE))
         seals = {c.sha256: c for c in answer.certificates if c.purpose == directory.CERTIFICATE_PURPOSE_SEAL}

@@ -1,7 +1,6 @@
 """SQL of documents. Every function that reads members' rows takes the body that asks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,10 +9,10 @@ import psycopg
 from psycopg.rows import class_row
 
 from services.documents.domain import errors
+from services.documents.domain.periods import Periods
 from services.documents.domain.upload import FORMAT, Content, Document, Segment, State
 from services.documents.inspection.finding import Finding
-
-Connection = psycopg.AsyncConnection[Any]
+from services.runtime.database import Connection
 
 _DOCUMENT = """
 SELECT name, owner_body, media_type, size_bytes, sha256, state, rejection_reason, rejection_message, pages,
@@ -215,7 +214,10 @@ async def note_retention(connection: Connection, document: str, retain_until: da
 async def lock_handover(
     connection: Connection, caller_body: str, delivery: str, acceptance_sha256: bytes
 ) -> UUID | None:
-    """The handover of a delivery to `caller_body`, made if there is none, locked; its statement's jti, if stated."""
+    """The handover of a delivery to `caller_body`, made if there is none, locked; its statement's jti, if stated.
+
+    Raises AcceptanceNotYours where the delivery was handed over to another body.
+    """
     await connection.execute(
         "INSERT INTO documents.handover (delivery, acceptance_sha256, recipient_body) VALUES (%s, %s, %s) "
         "ON CONFLICT DO NOTHING",
@@ -250,17 +252,6 @@ async def note_handover(connection: Connection, delivery: str, statement: UUID) 
 
 
 # The sweep.
-
-
-@dataclass(frozen=True)
-class Periods:
-    """How long what no letter needs is kept, in seconds since it last changed."""
-
-    claim_seconds: float
-    upload_seconds: float
-    rejected_seconds: float
-    unclaimed_seconds: float
-    attempt_seconds: float
 
 
 async def stale_claims(connection: Connection, periods: Periods, limit: int) -> list[tuple[str, str]]:

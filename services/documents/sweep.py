@@ -16,7 +16,7 @@ _BATCH = 100
 
 
 class Sweep:
-    """One round is `run`; `forever` repeats it."""
+    """A round is `resume_inspections`, then `run`; `forever` repeats it."""
 
     def __init__(self, config: DocumentsConfig, pool: Pool, objects: Objects, inspections: Inspections) -> None:
         self._periods = config.periods
@@ -40,7 +40,7 @@ class Sweep:
             await asyncio.sleep(self._interval_seconds)
 
     async def run(self) -> None:
-        """Releases claims, deletes documents nobody claimed, and attempts nobody finished."""
+        """Releases claims, deletes documents nobody claimed, and attempts nobody finished. Raises StoreUnavailable."""
         await self.release_claims()
         async with self._pool.connection() as connection, connection.transaction():
             due = await store.begin_sweep(connection, self._periods, _BATCH)
@@ -80,7 +80,7 @@ class Sweep:
                 log.warning("inspection_not_resumed", document=name, reason=error.reason)
 
     async def _delete(self, document: str) -> None:
-        """Objects before rows: what is interrupted is found marked by the next round."""
+        """Objects before rows: what is interrupted is found marked by the next round. Raises StoreUnavailable."""
         async with self._pool.connection() as connection:
             attempts = await store.attempts_of(connection, document)
         for number, attempt, version in attempts:

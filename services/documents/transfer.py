@@ -75,7 +75,9 @@ class Uploads:
     ) -> Document:
         """Takes the rest of an upload and inspects it; the document as it stands then, READY or REJECTED.
 
-        An upload that was taken before is not read again. Raises the errors of uploading.
+        An upload that was taken before is not read again. Raises DocumentIdReused, FinishDiffers, WrongOffset,
+        UploadTooLong, UploadIncomplete, UploadOvertaken; StoreUnavailable, SegmentDamaged, InspectionInterrupted;
+        DocumentNotFound for what belongs to a letter above `clearance`.
         """
         async with self._pool.connection() as connection:
             document = await store.begin_upload(connection, caller_body, name, content)
@@ -94,7 +96,10 @@ class Uploads:
         return found
 
     async def _receive(self, document: Document, parts: AsyncIterator[Chunk | Finish]) -> None:
-        """Stores chunks as segments, up to the finish. What fills no segment when a stream breaks is sent again."""
+        """Stores chunks as segments, up to the finish. What fills no segment when a stream breaks is sent again.
+
+        Raises FinishDiffers, WrongOffset, UploadTooLong, UploadIncomplete, UploadOvertaken, StoreUnavailable.
+        """
         size = document.content.size_bytes
         position = await self.committed_bytes(document)
         number, pending = -(-position // SEGMENT_BYTES) + 1, bytearray()
@@ -118,7 +123,10 @@ class Uploads:
             raise errors.UploadIncomplete(received=position, size_bytes=size)
 
     async def _store(self, document: str, number: int, data: bytes) -> None:
-        """The row first: whatever a crash leaves in S3 stands in the table. Once the row has a version it is safe."""
+        """The row first: whatever a crash leaves in S3 stands in the table. Once the row has a version it is safe.
+
+        Raises UploadOvertaken, StoreUnavailable.
+        """
         async with self._pool.connection() as connection:
             attempt = await store.begin_segment(connection, document, number, len(data))
         sha256, version = await self._objects.put(segment_key(document, number, attempt), data)

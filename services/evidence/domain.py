@@ -116,10 +116,8 @@ class Page:
 
 def page(caller_body: str, parent: str, page_size: int, token: str) -> Page:
     """Judge a request for a list. Raises ParentInvalid, PageTokenInvalid."""
-    size = min(page_size or PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)
-    after = 0
-    if token:
-        after = page_token.decode(token, _read_position, caller_body, "ListStatements", parent)
+    size = page_token.size(page_size, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)
+    after = page_token.after(token, _read_position, caller_body, "ListStatements", parent) or 0
     return Page(parent, txn_of(parent) if parent else "", after, size)
 
 

@@ -16,7 +16,7 @@ from dabir.common.v1.statement_pb2 import Statement
 from dabir.evidence.v1.evidence_pb2 import WatchStatementsResponse
 from services.evidence import domain, store
 from services.evidence.config import EvidenceConfig
-from services.evidence.sequencer import DATABASE_AWAY
+from services.runtime import database
 from services.runtime.database import Pool
 from services.runtime.identity import Caller
 from services.runtime.logs import log
@@ -83,7 +83,7 @@ class Feed:
                 while self._streams:
                     if await self._read_on() < _BATCH:
                         await asyncio.sleep(self._config.watch_poll_ms / 1000)
-            except DATABASE_AWAY as error:
+            except database.AWAY as error:
                 log.warning("feeds_wait_for_the_database", error=str(error))
                 await asyncio.sleep(self._config.sequencer_retry_seconds)
 

@@ -6,17 +6,13 @@ Any number of replicas may run it: they take turns at one row.
 import asyncio
 import time
 
-import psycopg
 from prometheus_client import CollectorRegistry, Gauge
 
 from services.evidence import store
 from services.evidence.config import EvidenceConfig
+from services.runtime import database
 from services.runtime.database import Pool
 from services.runtime.logs import log
-
-# The server's, the connection's or the pool's, and the server's word that we stood still for too long; all else is a
-# defect.
-DATABASE_AWAY = (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout)
 
 
 class Figures:
@@ -50,7 +46,7 @@ async def run(pool: Pool, config: EvidenceConfig, figures: Figures) -> None:
                 await figures.measure(pool)
                 measure_at = time.monotonic() + config.measure_seconds
             numbered = await number_once(pool, config.sequencer_batch)
-        except DATABASE_AWAY as error:
+        except database.AWAY as error:
             log.warning("sequencer_waits_for_the_database", error=str(error))
             await asyncio.sleep(config.sequencer_retry_seconds)
             continue

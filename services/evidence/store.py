@@ -2,15 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
-
-import psycopg
 
 from dabir.common.v1.statement_pb2 import Statement
 from dabir.evidence.v1.evidence_pb2 import FollowedStatement
-
-Connection = psycopg.AsyncConnection[Any]
+from services.runtime.database import Connection
 
 
 @dataclass(frozen=True)

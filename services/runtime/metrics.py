@@ -1,4 +1,4 @@
-"""Figures for Prometheus, on a loopback port of their own.
+"""Figures for Prometheus, on a port of their own; not encrypted, so at an address of the hub's own network.
 
 `serve` makes the server's figures; a service's own are made on the same registry:
 

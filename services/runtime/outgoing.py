@@ -33,7 +33,6 @@ from yarl import URL
 from services.runtime.config import StartRefused
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], Collection[str]]
 """Host and port → addresses as text; called in a thread, which it may hold. Raises OSError."""
 Lookup = asyncio.Future[Collection[str]]

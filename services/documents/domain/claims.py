@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from services.documents.domain import errors
 from services.documents.domain.upload import Content, Document, State
+from services.runtime import instants
 
 
 @dataclass(frozen=True)
@@ -72,4 +73,4 @@ def check_retention(document: Document, until: datetime, now: datetime, max_days
     """
     held = document.retain_until is not None and until <= document.retain_until
     if not held and not now < until <= now + timedelta(days=max_days):
-        raise errors.RetentionOutOfRange(retain_until=until.isoformat(), max_days=max_days)
+        raise errors.RetentionOutOfRange(retain_until=instants.text(until), max_days=max_days)

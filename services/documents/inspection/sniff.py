@@ -24,7 +24,7 @@ _SIGNATURES = (
 )
 # Of these the first bytes say only that it is text; whether it is well formed, the parser says.
 _TEXTUAL = frozenset({TEXT, "application/xml", "text/xml", "application/json"})
-# Tab, line feed, form feed, carriage return and escape's absence: what a text may hold below U+0020.
+# What no text holds: the C0 controls but tab, line feed, form feed and carriage return; and DEL.
 _CONTROLS = frozenset(range(0x20)) - frozenset(b"\t\n\f\r") | {0x7F}
 
 

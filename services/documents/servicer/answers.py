@@ -2,6 +2,7 @@
 
 from dabir.documents.v1 import documents_pb2 as pb
 from services.documents.domain.upload import Document, State
+from services.runtime.instants import optional_timestamp, timestamp
 
 _STATES = {
     State.UPLOADING: pb.DOCUMENT_STATE_UPLOADING,
@@ -13,7 +14,7 @@ _STATES = {
 
 def document_answer(document: Document) -> pb.Document:
     """As proto."""
-    answer = pb.Document(
+    return pb.Document(
         name=document.name,
         state=_STATES[document.state],
         rejection_reason=document.rejection_reason,
@@ -22,8 +23,6 @@ def document_answer(document: Document) -> pb.Document:
         size_bytes=document.content.size_bytes,
         sha256=document.content.sha256,
         pages=document.pages,
+        create_time=timestamp(document.created_at),
+        retain_until=optional_timestamp(document.retain_until),
     )
-    answer.create_time.FromDatetime(document.created_at)
-    if document.retain_until is not None:
-        answer.retain_until.FromDatetime(document.retain_until)
-    return answer

@@ -14,6 +14,7 @@ from services.documents.domain.claims import Wanted, check_distinct, check_reten
 from services.documents.domain.upload import Content
 from services.documents.objects import Objects
 from services.runtime.database import Pool
+from services.runtime.instants import timestamp
 
 
 class DocumentInternalServicer(DocumentInternalServiceServicer):
@@ -49,11 +50,14 @@ class DocumentInternalServicer(DocumentInternalServiceServicer):
         answer = pb.SetRetentionResponse()
         for name in request.documents:
             kept = await self._retain(request.letter, name, until)
-            answer.retentions.add(document=name).retain_until.FromDatetime(kept)
+            answer.retentions.add(document=name, retain_until=timestamp(kept))
         return answer
 
     async def _retain(self, letter: str, name: str, until: datetime) -> datetime:
-        """Locks every segment; the earliest instant read back. Repeated, it finds what is locked already."""
+        """Locks every segment; the earliest instant read back. Repeated, it finds what is locked already.
+
+        Raises ClaimNotHeld, RetentionOutOfRange, RetentionNotKept, StoreUnavailable.
+        """
         async with self._pool.connection() as connection:
             document = await store.find_claimed(connection, letter, name)
             segments = await store.stored_segments(connection, name)
@@ -64,6 +68,7 @@ class DocumentInternalServicer(DocumentInternalServiceServicer):
         return kept
 
     def _instant(self, given: Timestamp) -> datetime:
+        """Raises RetentionOutOfRange for one outside of the years 1 to 9999."""
         try:
             return given.ToDatetime(UTC)
         except (ValueError, OverflowError):

@@ -16,7 +16,7 @@ from services.documents.handover import Handover
 from services.documents.seals import Seals
 from services.documents.servicer.answers import document_answer
 from services.documents.transfer import Chunk, Downloads, Finish, Places, Uploads
-from services.runtime.database import Pool
+from services.runtime.database import Connection, Pool
 from services.runtime.errors import DabirError
 from services.runtime.identity import Caller, caller
 
@@ -56,6 +56,7 @@ class DocumentServicer(DocumentServiceServicer):
         return pb.UploadDocumentResponse(document=document_answer(document))
 
     async def _upload(self, messages: AsyncIterator[pb.UploadDocumentRequest]) -> Document:
+        """Raises UploadOutOfOrder, TransfersBusy and what check_content and Uploads.take raise."""
         first = await anext(messages, pb.UploadDocumentRequest())
         if first.WhichOneof("part") != "header":
             raise errors.UploadOutOfOrder(found=first.WhichOneof("part") or "nothing")
@@ -103,6 +104,7 @@ class DocumentServicer(DocumentServiceServicer):
         )
 
     async def _own(self, name: str) -> Document:
+        """Raises DocumentNotFound."""
         names.split_document(name, "name")
         async with self._pool.connection() as connection:
             document = await store.find_own(connection, caller().body, caller().clearance, name)
@@ -111,7 +113,7 @@ class DocumentServicer(DocumentServiceServicer):
         return document
 
     async def _readable(self, name: str, jws: str) -> Document:
-        """The document, by the acceptance shown or as the caller's own."""
+        """The document, by the acceptance shown or as the caller's own. Raises what may_read and Seals.verify raise."""
         names.split_document(name, "name")
         who, acceptance = caller(), None
         if jws:
@@ -120,9 +122,7 @@ class DocumentServicer(DocumentServiceServicer):
             return may_read(await self._find(connection, name, who, acceptance), name, who.body, acceptance)
 
     @staticmethod
-    async def _find(
-        connection: store.Connection, name: str, who: Caller, acceptance: Acceptance | None
-    ) -> Document | None:
+    async def _find(connection: Connection, name: str, who: Caller, acceptance: Acceptance | None) -> Document | None:
         if acceptance is None:
             return await store.find_own(connection, who.body, who.clearance, name)
         granted = acceptance.documents.get(name, b"")

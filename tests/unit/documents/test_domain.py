@@ -181,3 +181,5 @@ def test_a_lock_lies_ahead_and_can_be_asked_for_again() -> None:
     for until in (NOW, NOW - day, NOW + 11 * day):
         with pytest.raises(errors.RetentionOutOfRange):
             check_retention(document(), until, NOW, 10)
+    with pytest.raises(errors.RetentionOutOfRange, match=r"is 2026-11-22T00:00:00Z: it must"):
+        check_retention(document(), NOW, NOW, 10)
