@@ -47,6 +47,9 @@ class DocumentsConfig(ServiceConfig):
     """A folder on disk for the copy that is inspected, at most `inspection_processes` documents at once; the system's
     temporary folder where not given. Files in it have no name, so nothing is left by a crash."""
     inspection_processes: int = 2
+    inspections_per_body: int = 16
+    """Waiting and under way, of documents of one body: then its further uploads are refused until some are inspected.
+    Those that it is sending by then come on top, at most transfers_per_body."""
     inspection_memory_bytes: int = 1024**3
     """Of one inspecting process, interpreter included."""
     inspection_cpu_seconds: int = 30

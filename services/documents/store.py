@@ -146,14 +146,14 @@ async def record_finding(connection: Connection, document: str, finding: Finding
     )
 
 
-async def uninspected(connection: Connection, older_than_seconds: float, limit: int) -> list[str]:
-    """Documents that have been INSPECTING for at least this long, oldest first."""
+async def uninspected(connection: Connection, older_than_seconds: float, limit: int) -> list[tuple[str, str]]:
+    """Documents that have been INSPECTING for at least this long, oldest first, each with its owner."""
     cursor = await connection.execute(
-        "SELECT name FROM documents.document WHERE state = 'INSPECTING' "
+        "SELECT name, owner_body FROM documents.document WHERE state = 'INSPECTING' "
         "AND changed_at <= clock_timestamp() - %s * interval '1 second' ORDER BY changed_at LIMIT %s",
         (older_than_seconds, limit),
     )
-    return [row[0] for row in await cursor.fetchall()]
+    return await cursor.fetchall()
 
 
 # Claims and retention.

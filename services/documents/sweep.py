@@ -70,14 +70,11 @@ class Sweep:
                     log.info("claim_released", document=document, letter=letter)
 
     async def resume_inspections(self, older_than_seconds: float) -> None:
-        """Begins again the inspections that a crash interrupted."""
+        """Begins again the inspections that a crash interrupted; they run beside the sweep."""
         async with self._pool.connection() as connection:
-            names = await store.uninspected(connection, older_than_seconds, _BATCH)
-        for name in names:
-            try:
-                await self._inspections.of(name)
-            except DabirError as error:
-                log.warning("inspection_not_resumed", document=name, reason=error.reason)
+            interrupted = await store.uninspected(connection, older_than_seconds, _BATCH)
+        for name, body in interrupted:
+            self._inspections.begin(name, body)
 
     async def _delete(self, document: str) -> None:
         """Objects before rows: what is interrupted is found marked by the next round. Raises StoreUnavailable."""

@@ -83,12 +83,13 @@ class Uploads:
             document = await store.begin_upload(connection, caller_body, name, content)
         check_same_upload(document, caller_body, content)
         if document.state is State.UPLOADING:
+            self._inspections.check_room(caller_body)
             await self._receive(document, parts)
             async with self._pool.connection() as connection:
                 if not await store.finish_upload(connection, name):
                     raise errors.UploadOvertaken(document=name)
         if document.state in (State.UPLOADING, State.INSPECTING):
-            await self._inspections.of(name)
+            await self._inspections.of(name, caller_body)
         async with self._pool.connection() as connection:
             found = await store.find_own(connection, caller_body, clearance, name)
         if found is None:

@@ -105,6 +105,12 @@ class TransfersBusy(ResourceExhausted):
     template_fa = "همهٔ {places} جای انتقال پر است. چند ثانیه دیگر دوباره بکوشید."
 
 
+class InspectionsBusy(ResourceExhausted):
+    reason = "INSPECTIONS_BUSY"
+    template = "{limit} documents of your body wait for their inspection, as many as may. Try again in a few seconds."
+    template_fa = "{limit} سند دستگاه شما در نوبت بررسی است و بیش از این نمی‌شود. چند ثانیه دیگر دوباره بکوشید."
+
+
 class InspectionInterrupted(Unavailable):
     """The inspecting process was killed, or there was no room for the copy it looks at."""
 
