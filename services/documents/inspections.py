@@ -104,6 +104,7 @@ class Inspections:
             log.warning("inspection_interrupted", document=name, error=type(error).__name__)
 
     async def _inspect(self, name: str, body: str) -> None:
+        """Raises StoreUnavailable, SegmentDamaged, InspectionInterrupted."""
         async with self._turns.taken(body):
             async with self._pool.connection() as connection:
                 document = await store.find_any(connection, name)
@@ -112,7 +113,7 @@ class Inspections:
                 return
             try:
                 finding = await self._look(document, segments)
-            except (InspectorDiedError, OSError) as error:  # OSError: no room for the copy
+            except (InspectorDiedError, OSError) as error:
                 log.error("inspection_failed", document=name, error=str(error))
                 raise errors.InspectionInterrupted(document=name, retry_after_seconds=5.0) from error
             async with self._pool.connection() as connection:
@@ -120,7 +121,10 @@ class Inspections:
         log.info("document_inspected", document=name, rejection=finding.rejection)
 
     async def _look(self, document: Document, segments: list[Segment]) -> Finding:
-        """Copies the segments into a file without a name, its digest taken on the way, and has the file inspected."""
+        """Copies the segments into a file without a name, its digest taken on the way, and has the file inspected.
+
+        Raises StoreUnavailable, SegmentDamaged, InspectorDiedError, and OSError where there is no room for the copy.
+        """
         whole = hashlib.sha256()
         with tempfile.TemporaryFile(dir=self._folder, buffering=0) as file:
             for segment in segments:

@@ -76,8 +76,8 @@ class Uploads:
         """Takes the rest of an upload and inspects it; the document as it stands then, READY or REJECTED.
 
         An upload that was taken before is not read again. Raises DocumentIdReused, FinishDiffers, WrongOffset,
-        UploadTooLong, UploadIncomplete, UploadOvertaken; StoreUnavailable, SegmentDamaged, InspectionInterrupted;
-        DocumentNotFound for what belongs to a letter above `clearance`.
+        UploadTooLong, UploadIncomplete, UploadOvertaken, InspectionsBusy; StoreUnavailable, SegmentDamaged,
+        InspectionInterrupted; DocumentNotFound for what belongs to a letter above `clearance`.
         """
         async with self._pool.connection() as connection:
             document = await store.begin_upload(connection, caller_body, name, content)

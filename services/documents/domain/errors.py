@@ -106,6 +106,8 @@ class TransfersBusy(ResourceExhausted):
 
 
 class InspectionsBusy(ResourceExhausted):
+    """As many documents of the body as may wait for their inspection."""
+
     reason = "INSPECTIONS_BUSY"
     template = "{limit} documents of your body wait for their inspection, as many as may. Try again in a few seconds."
     template_fa = "{limit} سند دستگاه شما در نوبت بررسی است و بیش از این نمی‌شود. چند ثانیه دیگر دوباره بکوشید."
