@@ -140,11 +140,14 @@ async def test_a_clock_set_back_while_it_is_stated_costs_no_statement(hub: Hub) 
     hub.change(
         clock % b"clock_timestamp() - CASE nextval('ledger.read') WHEN 1 THEN interval '0' ELSE interval '2 s' END"
     )
-    async with running(hub) as service, receiving() as receiver:
-        await service.endpoint(receiver)
-        await service.notify(delivery)
-        await until(lambda: bool(hub.stated(delivery)))
-    hub.change(clock % b"clock_timestamp()")
+    try:
+        async with running(hub) as service, receiving() as receiver:
+            await service.endpoint(receiver)
+            await service.notify(delivery)
+            await until(lambda: bool(hub.stated(delivery)))
+    finally:
+        hub.change(clock % b"clock_timestamp()")
+        hub.change(b"DROP SEQUENCE ledger.read")
     assert hub.rows(b"SELECT outcome, unstated_reason FROM notifications.notification") == [("DELIVERED", None)]
 
 
