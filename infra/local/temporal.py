@@ -66,11 +66,12 @@ def command(directory: Path, ports: Mapping[str, int]) -> Command:
     """The server in the foreground on loopback; `ports` holds one for each of PORTS. SIGTERM stops it.
 
     One task queue partition: with the default four a poller can wait 5 s at an empty one, a task in another.
+    What is answered is on disk: PostgreSQL keeps that a fact was told, so a power cut must not take it from here.
     """
     flags = ["--ip", "127.0.0.1", "--port", str(ports["frontend"]), "--ui-port", str(ports["ui"])]
     flags += ["--metrics-port", str(ports["metrics"]), "--http-port", str(ports["http"]), "--ui-disable-news-fetch"]
     flags += ["--db-filename", str(database(directory)), "--log-level", "warn"]
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL"):
         flags += ["--sqlite-pragma", pragma]
     for setting in (
         "matching.numTaskqueueReadPartitions=1",

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from pathlib import Path
 
 import grpc
 import pytest
@@ -25,6 +26,11 @@ def test_bucket_is_versioned_and_locked(s3_server: S3Server) -> None:
     with pytest.raises(S3Error, match="AccessDenied"):
         client.remove_object(s3_server.bucket, "kept", version_id=written.version_id)
     assert client.get_object_retention(s3_server.bucket, "kept", version_id=written.version_id) is not None
+
+
+def test_a_power_cut_takes_nothing_from_temporal_that_it_answered(tmp_path: Path) -> None:
+    """SQLite's own promise of that setting; nothing here can cut the power."""
+    assert "synchronous=FULL" in temporal.command(tmp_path, dict.fromkeys(temporal.PORTS, 1)).args
 
 
 def test_namespace_keeps_closed_runs_30_days_and_has_every_search_attribute(temporal_server: TemporalServer) -> None:
