@@ -24,7 +24,7 @@ from dabir.formats.calendar import Calendar, year_of
 from dabir.formats.names import split_statement
 from dabir.formats.signer import Signer
 from dabir.formats.statement import POLICY, Event, digest, sign_statement
-from services.runtime.database import Connection as Connection
+from services.runtime.database import Connection
 
 _APPEND = (
     "SELECT ledger.append(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::text[], %s::integer[], %s::bigint[], %s::bytea[], "

@@ -39,8 +39,23 @@ def size(requested: int, default: int, most: int) -> int:
 
 
 def after(token: str, read: Callable[..., Place], *binding: str) -> Place | None:
-    """The place a page begins after, by `decode`; None, at the beginning, for no token. Raises PageTokenInvalid."""
-    return decode(token, read, *binding) if token else None
+    """The place a page begins after: what `read` makes of its texts. None, at the beginning, for no token.
+
+    A ValueError or TypeError of `read` is a token of none of ours. Raises PageTokenInvalid.
+    """
+    if not token:
+        return None
+    try:
+        raw = base64.b64decode(token, altchars=b"-_", validate=True)
+        if raw[:_BINDING_BYTES] != _digest(binding):
+            raise PageTokenInvalid
+        place = json.loads(raw[_BINDING_BYTES:])
+        if not isinstance(place, list) or not all(isinstance(text, str) and "\0" not in text for text in place):
+            raise PageTokenInvalid
+        # Half a character is no text of ours and none that PostgreSQL takes: encoding it is a ValueError.
+        return read(*(text.encode().decode() for text in place))
+    except (binascii.Error, ValueError, TypeError, RecursionError) as error:
+        raise PageTokenInvalid from error
 
 
 def cut(
@@ -66,24 +81,6 @@ def encode(place: Sequence[str], *binding: str) -> str:
     """The token that goes on after `place`, the sort key of the last row shown. `binding`: caller, method and query."""
     raw = json.dumps(list(place), ensure_ascii=False, separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(_digest(binding) + raw).decode("ascii")
-
-
-def decode(token: str, read: Callable[..., Place], *binding: str) -> Place:
-    """What `read` makes of the place's texts; its ValueError or TypeError is a token of none of ours.
-
-    Raises PageTokenInvalid.
-    """
-    try:
-        raw = base64.b64decode(token, altchars=b"-_", validate=True)
-        if raw[:_BINDING_BYTES] != _digest(binding):
-            raise PageTokenInvalid
-        place = json.loads(raw[_BINDING_BYTES:])
-        if not isinstance(place, list) or not all(isinstance(text, str) and "\0" not in text for text in place):
-            raise PageTokenInvalid
-        # Half a character is no text of ours and none that PostgreSQL takes: encoding it is a ValueError.
-        return read(*(text.encode().decode() for text in place))
-    except (binascii.Error, ValueError, TypeError, RecursionError) as error:
-        raise PageTokenInvalid from error
 
 
 def _digest(binding: tuple[str, ...]) -> bytes:

@@ -17,13 +17,13 @@ def forged(place: bytes) -> str:
 
 
 def test_a_token_gives_its_place_back() -> None:
-    assert page_token.decode(page_token.encode(["a", "ب"], *BINDING), lambda *place: place, *BINDING) == ("a", "ب")
+    assert page_token.after(page_token.encode(["a", "ب"], *BINDING), lambda *place: place, *BINDING) == ("a", "ب")
 
 
 @pytest.mark.parametrize("place", [b'["\\u0000"]', b'["\\ud800"]', b"[1]", b"{}", b"[", b"[" * 700, b'["a","b"]'])
 def test_a_forged_place_is_refused(place: bytes) -> None:
     with pytest.raises(PageTokenInvalid):
-        page_token.decode(forged(place), lambda text: text, *BINDING)
+        page_token.after(forged(place), lambda text: text, *BINDING)
 
 
 def test_no_token_is_the_beginning() -> None:
