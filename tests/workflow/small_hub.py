@@ -15,7 +15,6 @@ from typing import Any
 
 import grpc
 import grpc.aio
-from psycopg_pool import AsyncConnectionPool
 
 from dabir.documents.v1 import documents_pb2 as documents
 from dabir.documents.v1.documents_pb2_grpc import (
@@ -33,9 +32,10 @@ from dabir.notifications.v1.notifications_pb2_grpc import (
 )
 from services.evidence import sequencer
 from services.evidence.servicer import EvidenceInternalServicer
+from services.runtime.database import Pool
 from services.runtime.error_mapping import status_of
 from services.runtime.errors import DabirError, FailedPrecondition
-from tests.workflow.small_intake import LetterNotFound, OutageOrdered, Pool, RefusalOrdered, SmallIntake, now, stamp
+from tests.workflow.small_intake import LetterNotFound, OutageOrdered, RefusalOrdered, SmallIntake, now, stamp
 
 
 class LinkPaused(FailedPrecondition):
@@ -166,8 +166,8 @@ class SmallHub:
 async def small_hub(intake_url: str, evidence_url: str) -> AsyncIterator[SmallHub]:
     """A running hub. The URLs are of the database roles `intake` and `evidence`."""
     async with (
-        AsyncConnectionPool(intake_url, open=False, kwargs={"autocommit": True}) as pool,
-        AsyncConnectionPool(evidence_url, open=False, kwargs={"autocommit": True}) as evidence_pool,
+        Pool(intake_url, per_body=1, open=False, kwargs={"autocommit": True}) as pool,
+        Pool(evidence_url, per_body=1, open=False, kwargs={"autocommit": True}) as evidence_pool,
     ):
         faults = Faults()
         server = grpc.aio.server(interceptors=[faults])

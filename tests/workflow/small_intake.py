@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from psycopg_pool import AsyncConnectionPool
 
 from dabir.common.v1 import manifest_pb2
 from dabir.common.v1.statement_pb2 import Statement
@@ -15,11 +14,11 @@ from dabir.formats.statement import Event
 from dabir.intake.v1 import internal_service_pb2 as intake
 from dabir.intake.v1 import letter_pb2 as states
 from dabir.intake.v1.internal_service_pb2_grpc import IntakeInternalServiceServicer
+from services.runtime.database import Pool
 from services.runtime.errors import DabirError, FailedPrecondition, NotFound, Unavailable
 from tests.integration.ledger import raw
 
 SENDER = "bodies/interior"
-Pool = AsyncConnectionPool[Any]
 _NOT_DECIDED = (states.DELIVERY_STATE_CREATED, states.DELIVERY_STATE_AVAILABLE)
 _ENDED = (
     states.DELIVERY_STATE_ANSWERED,
@@ -193,6 +192,7 @@ class SmallIntake(IntakeInternalServiceServicer):
             rows = await (await connection.execute("SELECT * FROM ledger.lock(%s)", (chains,))).fetchall()
             ends = {row[0]: row for row in rows}
             at = await (await connection.execute("SELECT ledger.clock()")).fetchone()
+            assert at is not None
             row = await (
                 await connection.execute(
                     _APPEND,
@@ -203,6 +203,7 @@ class SmallIntake(IntakeInternalServiceServicer):
                     ),
                 )
             ).fetchone()  # fmt: skip
+            assert row is not None
         self.statements.append((subject, event.value))
         about = self.delivery(subject) if "/deliveries/" in subject else self.plans.get(subject)
         if about is not None:
