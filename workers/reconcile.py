@@ -67,6 +67,9 @@ class Reconciler:
                 raise
             log.error("letter_not_restarted", letter=letter, reason=reason(error))
             return 0
+        except Exception:  # a defect, or a plan with a name that is none
+            log.exception("letter_not_restarted", letter=letter, reason="DEFECT")
+            return 0
         return 1
 
 

@@ -96,9 +96,10 @@ async def test_a_closed_letters_run_ends_at_once(line: Line) -> None:
     assert line.hub.faults.calls["SetRetention"] == 0
 
 
-async def test_one_refused_letter_does_not_keep_the_others(line: Line) -> None:
-    broken, sound = await line.hub.intake.register(), await line.hub.intake.register()
-    line.hub.intake.hidden.add(broken.letter)
+async def test_letters_that_cannot_be_started_do_not_keep_the_others(line: Line) -> None:
+    refused, unnameable, sound = [await line.hub.intake.register() for _ in range(3)]
+    line.hub.intake.hidden.add(refused.letter)
+    unnameable.sender_body = "nobody"
     async with line.working():
         assert await line.reconciler.reconcile() == 1
         await line.shows(sound.letter, DabirStage="AWAITING_ACCEPTANCE")
