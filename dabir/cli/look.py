@@ -29,9 +29,9 @@ def letters(session: Session, office: str, state: str | None, limit: int) -> Non
             session.number(letter.registry_number.text),
             session.day_and_time(letter.registered_at),
             letter.subject,
-            session.word(words.PRIORITIES[letter.priority]),
+            session.word(words.of(words.PRIORITIES, letter.priority)),
             session.count(letter.recipient_count),
-            session.word(words.LETTER_STATES[letter.state]),
+            session.word(words.of(words.LETTER_STATES, letter.state)),
         )
     session.answer({"letters": [shapes.letter(one) for one in found]}, lambda: session.out.print(table))
 

@@ -58,7 +58,7 @@ def inbox(session: Session, office: str, state: str | None, limit: int) -> None:
             session.number(envelope.registry_number.text),
             envelope.sender_office,
             session.day_and_time(envelope.times.available_at),
-            session.word(words.PRIORITIES[envelope.priority]),
+            session.word(words.of(words.PRIORITIES, envelope.priority)),
             _state(session, envelope),
             session.day_and_time(envelope.times.acceptance_due),
         )
@@ -165,7 +165,7 @@ def save(session: Session, delivery: str, folder: Path, although_held: bool) -> 
 
 def _state(session: Session, envelope: Envelope) -> str:
     """The state in words, and that its sender wants it back, while nobody answered that."""
-    state = session.word(words.DELIVERY_STATES[envelope.state])
+    state = session.word(words.of(words.DELIVERY_STATES, envelope.state))
     asked = envelope.state == DELIVERY_STATE_ACCEPTED and envelope.HasField("recall") and not envelope.recall.verdict
     return f"{state} ({session.word(words.RECALL_ASKED)})" if asked else state
 
@@ -173,7 +173,7 @@ def _state(session: Session, envelope: Envelope) -> str:
 def _held(session: Session, held: Held) -> str:
     """What must be taken in first, in words."""
     said = session.word(words.HELD if held.delivery else words.HELD_NOT_COME)
-    return said.format(kind=session.word(words.RELATIONS[held.kind]), letter=held.delivery or held.letter)
+    return said.format(kind=session.word(words.of(words.RELATIONS, held.kind)), letter=held.delivery or held.letter)
 
 
 def _decided(session: Session, decided: Decided, *, as_wanted: bool) -> int | None:

@@ -10,7 +10,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +30,7 @@ from dabir.client import (
     RefusedError,
     UnavailableError,
     VerificationError,
+    trust,
 )
 from dabir.client import profile as profiles
 from dabir.client.sending import DocumentProgress
@@ -107,11 +108,11 @@ class Session:
         return table
 
     def day_and_time(self, instant: Timestamp | datetime) -> str:
-        """In the profile's calendar and zone; empty for an instant that is not given."""
+        """In the profile's calendar and zone; empty for an instant that is not given. Raises VerificationError."""
         if isinstance(instant, Timestamp):
             if not instant.ByteSize():
                 return ""
-            instant = instant.ToDatetime(tzinfo=UTC)
+            instant = trust.instant(instant)
         shown: Literal["JALALI", "GREGORIAN"] = "GREGORIAN" if self._calendar == "GREGORIAN" else "JALALI"
         day = calendar.format_date(instant, shown, self.zone)
         time = instant.astimezone(calendar.time_zone(self.zone)).strftime("%H:%M:%S")

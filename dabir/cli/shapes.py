@@ -1,11 +1,12 @@
 """What `--json` answers with: plain objects, names as in the API, instants as UTC text, enums in English words."""
 
-from datetime import UTC
+from datetime import datetime
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from dabir.cli import words
+from dabir.client import trust
 from dabir.client.life import StatedReceipt
 from dabir.client.opening import Held
 from dabir.client.recalling import StatedRecall
@@ -15,7 +16,12 @@ from dabir.intake.v1 import letter_pb2
 
 
 def instant(given: Timestamp) -> str | None:
-    return given.ToDatetime(tzinfo=UTC).isoformat().replace("+00:00", "Z") if given.ByteSize() else None
+    """Raises VerificationError."""
+    return _text(trust.instant(given)) if given.ByteSize() else None
+
+
+def _text(instant: datetime) -> str:
+    return instant.isoformat().replace("+00:00", "Z")
 
 
 def letter(given: letter_pb2.Letter) -> dict[str, Any]:
@@ -25,11 +31,11 @@ def letter(given: letter_pb2.Letter) -> dict[str, Any]:
         "book": given.registry_number.book,
         "sequence": given.registry_number.sequence,
         "registered_at": instant(given.registered_at),
-        "state": words.LETTER_STATES[given.state][1],
+        "state": words.of(words.LETTER_STATES, given.state)[1],
         "sender_office": given.sender_office,
         "definition": given.definition,
-        "priority": words.PRIORITIES[given.priority][1],
-        "classification": words.CLASSIFICATIONS[given.classification][1],
+        "priority": words.of(words.PRIORITIES, given.priority)[1],
+        "classification": words.of(words.CLASSIFICATIONS, given.classification)[1],
         "subject": given.subject,
         "recipients": given.recipient_count,
         "manifest_sha256": given.manifest_sha256.hex(),
@@ -40,7 +46,7 @@ def sent_delivery(given: letter_pb2.SentDelivery) -> dict[str, Any]:
     return {
         "name": given.name,
         "recipient_office": given.recipient_office,
-        "state": words.DELIVERY_STATES[given.state][1],
+        "state": words.of(words.DELIVERY_STATES, given.state)[1],
         **_course(given),
     }
 
@@ -54,9 +60,9 @@ def envelope(given: letter_pb2.Envelope) -> dict[str, Any]:
         "in_number": given.in_number.text,
         "number": given.registry_number.text,
         "registered_at": instant(given.registered_at),
-        "state": words.DELIVERY_STATES[given.state][1],
-        "priority": words.PRIORITIES[given.priority][1],
-        "classification": words.CLASSIFICATIONS[given.classification][1],
+        "state": words.of(words.DELIVERY_STATES, given.state)[1],
+        "priority": words.of(words.PRIORITIES, given.priority)[1],
+        "classification": words.of(words.CLASSIFICATIONS, given.classification)[1],
         **_course(given),
     }
 
@@ -68,11 +74,11 @@ def _course(given: letter_pb2.SentDelivery | letter_pb2.Envelope) -> dict[str, A
     asked = {
         "sha256": recall.sha256.hex(),
         "asked_at": instant(recall.asked_at),
-        "verdict": words.VERDICTS[recall.verdict][1] if recall.verdict else None,
+        "verdict": words.of(words.VERDICTS, recall.verdict)[1] if recall.verdict else None,
         "answered_at": instant(recall.answered_at),
     }
     return {
-        "reason": words.REASONS[given.reason][1] if given.reason else None,
+        "reason": words.of(words.REASONS, given.reason)[1] if given.reason else None,
         "answer": given.answer or None,
         "read": read if given.HasField("first_reading") else None,
         "recall": asked if given.HasField("recall") else None,
@@ -101,8 +107,8 @@ def statement(given: Proven) -> dict[str, Any]:
         "position": given.position,
         "event": given.event.value,
         "subject": given.subject,
-        "stated_at": given.stated_at.isoformat().replace("+00:00", "Z"),
-        "took_effect_at": given.took_effect_at.isoformat().replace("+00:00", "Z"),
+        "stated_at": _text(given.stated_at),
+        "took_effect_at": _text(given.took_effect_at),
         "number": given.says.number.text or None,
         "reason": given.says.reason or None,
         "operator": given.says.operator or None,
@@ -131,4 +137,8 @@ def recall(given: StatedRecall) -> dict[str, Any]:
 
 
 def held(given: Held) -> dict[str, Any]:
-    return {"kind": words.RELATIONS[given.kind][1], "letter": given.letter, "delivery": given.delivery or None}
+    return {
+        "kind": words.of(words.RELATIONS, given.kind)[1],
+        "letter": given.letter,
+        "delivery": given.delivery or None,
+    }

@@ -156,6 +156,11 @@ HEADINGS = {
 }
 
 
+def of(words: Mapping[V, tuple[str, str]], value: V) -> tuple[str, str]:
+    """What is said of a value. One that only a newer hub knows is said as its number."""
+    return words.get(value, (str(value), str(value)))
+
+
 def choices(words: Mapping[V, tuple[str, str]]) -> dict[str, V]:
     """What a person types at the command line for each value: the English word."""
     return {english: value for value, (_, english) in words.items()}

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from dabir.client.errors import ProfileError, VerificationError
 from dabir.common.v1 import manifest_pb2, receipt_pb2, statement_pb2
@@ -22,6 +23,9 @@ from dabir.formats.manifest import parse_manifest
 from dabir.formats.receipt import parse_recall, parse_receipt
 from dabir.formats.signer import certificate_sha256, load_certificates
 from dabir.formats.strict_json import FormatError
+
+_END_SECONDS = 253_402_214_400
+"""9999-12-31T00:00:00Z: from then on it may be the year 10000 somewhere, which no datetime holds."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,11 @@ class Proven:
 
     @property
     def stated_at(self) -> datetime:
-        return datetime.fromtimestamp(self.payload.iat, UTC)
+        return instant(self.payload.iat)
 
     @property
     def took_effect_at(self) -> datetime:
-        return datetime.fromtimestamp(self.payload.toe, UTC)
+        return instant(self.payload.toe)
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,17 @@ class SealedReceipt:
     receipt: receipt_pb2.Receipt
     sha256: bytes
     signature: SignatureFile
+
+
+def instant(given: Timestamp | int) -> datetime:
+    """An instant as the hub gives it: a timestamp, or seconds since 1970. Raises VerificationError (NO_INSTANT) for one
+    that no calendar here can show.
+    """
+    stamp = given if isinstance(given, Timestamp) else Timestamp(seconds=given)
+    if not (0 <= stamp.seconds < _END_SECONDS and 0 <= stamp.nanos < 10**9):
+        said = f"the hub gives an instant that is none, {stamp.seconds} seconds after 1970; keep it, report it"
+        raise VerificationError("NO_INSTANT", said)
+    return stamp.ToDatetime(tzinfo=UTC)
 
 
 class Trust:
@@ -105,7 +120,7 @@ class Trust:
                     f"{given.name} is by a seal that {self._folder} does not hold; get the newest trust folder",
                 )
             payload = statement.verify_statement(given.jws, seal[0])
-            self._chain(seal[0], seal[1:], "seal", datetime.fromtimestamp(payload.iat, UTC))
+            self._chain(seal[0], seal[1:], "seal", instant(payload.iat))
         except FormatError as error:
             raise VerificationError(error.reason, f"{given.name} does not verify: {error}") from None
         proven = Proven(given.name, given.position, given.jws, payload, statement.digest(given.jws))

@@ -69,6 +69,7 @@ def state(
     previous: bytes = b"\1" * 32,
     hub: str = HUB,
     says: StatementEvent | None = None,
+    iat_seconds: int = IAT_SECONDS,
 ) -> Statement:
     """A statement by `seal`, linked into its subject's chain."""
     jti = str(uuid_utils.uuid7())
@@ -78,7 +79,7 @@ def state(
         said.acceptance_due.FromSeconds(IAT_SECONDS)
     if says is not None:
         said.MergeFrom(says)
-    payload = StatementPayload(iss=hub, iat=IAT_SECONDS, toe=IAT_SECONDS, jti=jti, sub=subject)
+    payload = StatementPayload(iss=hub, iat=iat_seconds, toe=iat_seconds, jti=jti, sub=subject)
     payload.txn = subject.partition("/deliveries/")[0]
     payload.events[event].CopyFrom(said)
     jws = statement.sign_statement(payload, seal)

@@ -13,7 +13,7 @@ from dabir.formats import cades
 from dabir.formats.manifest import TYPE, write_manifest
 from dabir.formats.signer import KeySigner, certificate_sha256
 from dabir.formats.statement import Event
-from tests.unit.client.member import BODY, DELIVERY, HUB, OFFICE, POSITION, PaperHub, state, write_profile
+from tests.unit.client.member import BODY, DELIVERY, HUB, LETTER, OFFICE, POSITION, PaperHub, state, write_profile
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -66,6 +66,12 @@ def test_a_statement_handed_out_as_another_is_refused(trust: Trust, seal: KeySig
     given.subject = DELIVERY.replace("/1", "/2")
     with pytest.raises(VerificationError, match="not what the hub hands it out as"):
         trust.statement(given)
+
+
+@pytest.mark.parametrize("seconds", [2**53 - 1, 253_402_300_799])
+def test_an_instant_that_no_calendar_shows_is_refused(trust: Trust, seal: KeySigner, seconds: int) -> None:
+    given = {"seal": seal, "event": Event.CLOSED, "subject": LETTER}
+    assert reason(trust, **given, iat_seconds=seconds) == "NO_INSTANT"
 
 
 def test_a_changed_byte_does_not_verify(trust: Trust, seal: KeySigner) -> None:
