@@ -18,9 +18,6 @@ from services.runtime.database import AWAY, Connection, Pool
 from services.runtime.ledger import Ledger, statement_id
 from services.runtime.logs import log
 
-OUTAGES = (*AWAY, psycopg.errors.ReadOnlySqlTransaction)
-"""Trying again later helps, also with a standby that is to take over. Any other error would be the same for ever."""
-
 
 class Recorder:
     """`record` is called once for each try, and again after an outage."""
@@ -32,7 +29,7 @@ class Recorder:
         )
 
     async def record(self, endpoint: Endpoint, claimed: Claimed, result: Result) -> None:
-        """Raises one of `OUTAGES` with nothing recorded.
+        """Raises one of `database.AWAY` with nothing recorded.
 
         What cannot be stated is recorded without its statement, with the reason: unrecorded, it would be sent for ever.
         """
@@ -42,7 +39,7 @@ class Recorder:
             except psycopg.errors.InvalidParameterValue:
                 # The ledger's, where the clock was set back between two readings of it: the second time it is not.
                 await self._record(endpoint, claimed, result, None)
-        except OUTAGES:
+        except AWAY:
             raise
         except Exception as error:
             self._unstated.inc()

@@ -21,11 +21,11 @@ from services.notifications.domain.endpoint import Endpoint
 from services.notifications.domain.notification import Notification
 from services.notifications.domain.tries import Result
 from services.notifications.places import Keep, Places
-from services.notifications.recorder import OUTAGES, Recorder
+from services.notifications.recorder import Recorder
 from services.notifications.store import attempts, endpoints, links
 from services.notifications.store.attempts import Claimed
 from services.runtime import logs
-from services.runtime.database import Connection, Pool
+from services.runtime.database import AWAY, Connection, Pool
 from services.runtime.logs import log
 
 STOP_SECONDS = 5.0
@@ -68,7 +68,7 @@ class Sender:
                 self._awake.clear()
                 try:
                     await self._start_due()
-                except OUTAGES as error:
+                except AWAY as error:
                     log.warning("sender_waits_for_the_database", error=type(error).__name__)
                 # Not wait_for: see _is_cancelled.
                 with suppress(TimeoutError):
@@ -142,7 +142,7 @@ class Sender:
         while result.arrived or time.monotonic() < claim_ends:
             try:
                 return await self._recorder.record(endpoint, claimed, result)
-            except OUTAGES as error:
+            except AWAY as error:
                 log.warning("try_not_recorded", notification=notification, error=type(error).__name__)
                 if _is_cancelled():
                     break

@@ -26,8 +26,12 @@ SCHEMA_VERSION = 13
 """The newest file of infra/schema that this release knows (a test compares)."""
 
 Connection = AsyncConnection[Any]
-AWAY = (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout)
-"""The server's, the connection's or the pool's word, and the server's that we stood still for too long.
+AWAY = (
+    psycopg.OperationalError,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.ReadOnlySqlTransaction,
+)
+"""The server's, the connection's or the pool's word; that we stood still for too long; a standby that is to take over.
 
 The same again later may succeed; after any other error of psycopg it would not.
 """

@@ -163,6 +163,8 @@ async def test_a_fault_of_ours_tells_the_request_id_and_nothing_else(hub: Hub) -
         (psycopg.OperationalError("server closed the connection"), "UNAVAILABLE", "DATABASE_UNAVAILABLE"),
         (psycopg.errors.LockNotAvailable(), "UNAVAILABLE", "DATABASE_UNAVAILABLE"),
         (psycopg.errors.QueryCanceled(), "UNAVAILABLE", "DATABASE_UNAVAILABLE"),
+        (psycopg.errors.IdleInTransactionSessionTimeout(), "UNAVAILABLE", "DATABASE_UNAVAILABLE"),
+        (psycopg.errors.ReadOnlySqlTransaction(), "UNAVAILABLE", "DATABASE_UNAVAILABLE"),
         (psycopg.errors.UniqueViolation("Key (subject)=(secret)"), "INTERNAL", "INTERNAL"),
         (FormatError("DUPLICATE_KEY", "stands twice", "recipients[3].note"), "INVALID_ARGUMENT", "DUPLICATE_KEY"),
     ],
