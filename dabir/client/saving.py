@@ -1,6 +1,8 @@
 """The documents of an accepted delivery on our own disk, with what proves them."""
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from dabir.client import documents
@@ -32,6 +34,17 @@ def saved_name(listed: manifest_pb2.ManifestDocument) -> str:
     return f"{stem.encode()[:room].decode(errors='ignore')}…{dot if ending else ''}{ending}"
 
 
+@contextlib.contextmanager
+def _disk_errors_as_sentences() -> Iterator[None]:
+    """Raises InputError in place of OSError: where the files go was the caller's to say."""
+    try:
+        yield
+    except OSError as error:
+        said = f"{error.filename or 'a file'}: {error.strerror}; name a folder that can be written, or make room"
+        raise InputError("FILE_UNUSABLE", said) from error
+
+
+@_disk_errors_as_sentences()
 def save(
     hub: Hub,
     journal: Journal,
@@ -44,28 +57,42 @@ def save(
 ) -> None:
     """Downloads the documents into `folder`, with what proves them, and confirms each. See Receiver.save.
 
-    That a document was downloaded is in the journal before the hub is told: a return names what was.
+    Nothing is written where any of the files stands there with other bytes: they are another letter's, or evidence of
+    what was done to this one's. That a document was downloaded is in the journal before the hub is told: a return names
+    what was.
     """
     if opened.held and not although_held:
         raise HeldError("HELD", f"{given.envelope.delivery} is {'; '.join(map(str, opened.held))}")
-    folder.mkdir(parents=True, exist_ok=True)
-    _save_proof(given.content, folder)
     listed = {document.index: document for document in opened.manifest.manifest.documents}
+    targets = {granted.index: folder / saved_name(listed[granted.index]) for granted in opened.documents}
+    proof = {folder / name: data for name, data in _proof(given.content).items()}
+    digests = {path: hashlib.sha256(data).digest() for path, data in proof.items()}
+    digests |= {target: listed[index].sha256 for index, target in targets.items()}
+    missing = {path for path, sha256 in digests.items() if not is_saved(path, sha256)}
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, data in proof.items():
+        if path in missing:
+            replace_file(path, data)
     key = opened.consignment_acceptance.jws
     for granted in opened.documents:
-        document = listed[granted.index]
-        _fetch(hub, granted.document, key, document, folder / saved_name(document), progress)
+        document, target = listed[granted.index], targets[granted.index]
+        if target in missing:
+            _fetch(hub, granted.document, key, document, target, progress)
+        progress(document.index, document.size_bytes, document.size_bytes)
         journal.add_downloaded(given.envelope.delivery, document.index, document.sha256)
         confirm = ConfirmDownloadRequest(document=granted.document, consignment_acceptance=key, sha256=document.sha256)
         hub.call(hub.documents.ConfirmDownload, confirm)
 
 
-def _save_proof(content: letter_pb2.Content, folder: Path) -> None:
-    replace_file(folder / "manifest.json", content.manifest)
-    for place, signature in enumerate(content.signatures, start=1):
-        replace_file(folder / f"signature-{place}.p7s", signature)
-    replace_file(folder / "submission-acceptance.jws", content.submission_acceptance.jws.encode())
-    replace_file(folder / "consignment-acceptance.jws", content.consignment_acceptance.jws.encode())
+def _proof(content: letter_pb2.Content) -> dict[str, bytes]:
+    """What proves the documents, by file name."""
+    signatures = {f"signature-{place}.p7s": data for place, data in enumerate(content.signatures, start=1)}
+    return {
+        "manifest.json": content.manifest,
+        **signatures,
+        "submission-acceptance.jws": content.submission_acceptance.jws.encode(),
+        "consignment-acceptance.jws": content.consignment_acceptance.jws.encode(),
+    }
 
 
 def _fetch(
@@ -74,18 +101,16 @@ def _fetch(
     def moved(moved_bytes: int) -> None:
         progress(listed.index, moved_bytes, listed.size_bytes)
 
-    if not is_saved(target, listed):
-        documents.download(hub, name, key, target, listed.size_bytes, listed.sha256, moved)
-    moved(listed.size_bytes)
+    documents.download(hub, name, key, target, listed.size_bytes, listed.sha256, moved)
 
 
-def is_saved(target: Path, listed: manifest_pb2.ManifestDocument) -> bool:
-    """Whether the document stands at `target` already. Raises InputError if another file does; OSError."""
+def is_saved(target: Path, sha256: bytes) -> bool:
+    """Whether the file stands at `target` already. Raises InputError if another one does; OSError."""
     if not target.exists():
         return False
     with target.open("rb") as reading:
         digest = hashlib.file_digest(reading, "sha256").digest()
-    if digest != listed.sha256:
-        said = f"{target} is there already and is not document {listed.index} of the letter; save to another folder"
+    if digest != sha256:
+        said = f"{target} is there already, with other bytes than this letter's; save to another folder"
         raise InputError("OTHER_FILE_THERE", said)
     return True
