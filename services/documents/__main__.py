@@ -33,8 +33,8 @@ async def main(config: DocumentsConfig) -> None:
         members = DocumentServicer(
             config,
             pool,
-            Uploads(pool, objects, inspections),
-            Downloads(pool, objects),
+            Uploads(config, pool, objects, inspections),
+            Downloads(config, pool, objects),
             seals,
             Handover(pool, seals, open_ledger(config)),
         )

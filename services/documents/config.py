@@ -41,7 +41,11 @@ class DocumentsConfig(ServiceConfig):
     transfers_max: int = 16
     """Uploads and downloads at once; each holds up to three segments (24 MiB) in memory."""
     transfers_per_body: int = 8
-    """Of them, one body's: a slow or hostile member must leave places for the others."""
+    """Of them, one body's, and never more than it leaves free: slow or hostile members must leave places for others."""
+    transfer_slowest_bytes_per_second: int = 64 * 1024
+    transfer_late_seconds: float = 120.0
+    """A transfer whose other end has kept us waiting for so much longer than its bytes take at the rate above is ended;
+    dabir/client would have given up by then (SLOWEST_BYTES_PER_SECOND)."""
 
     inspection_folder: Path | None = None
     """A folder on disk for the copy that is inspected, at most `inspection_processes` documents at once; the system's

@@ -1,11 +1,13 @@
 """Bytes in and bytes out: a stream into segments, segments into a stream. Memory does not grow with their number."""
 
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from services.documents import store
+from services.documents.config import DocumentsConfig
 from services.documents.domain import errors
 from services.documents.domain.download import CHUNK_BYTES, segments_of
 from services.documents.domain.upload import (
@@ -41,7 +43,10 @@ class Finish:
 
 
 class Places:
-    """The places for transfers, whose memory is bounded; none free is said at once, not waited for."""
+    """The places for transfers, whose memory is bounded; none free is said at once, not waited for.
+
+    A body takes no more than it leaves free (dynamic thresholds, Choudhury and Hahne): a few cannot hold all.
+    """
 
     def __init__(self, places: int, per_body: int) -> None:
         self._places, self._per_body = places, per_body
@@ -50,10 +55,11 @@ class Places:
     @contextmanager
     def taken(self, body: str) -> Iterator[None]:
         """One of them, for `body`, until the context closes. Raises TransfersBusy."""
-        if self._taken.total() >= self._places:
+        free = self._places - self._taken.total()
+        if not free:
             raise errors.TransfersBusy(places=self._places, whose="", retry_after_seconds=2.0)
-        if self._taken[body] >= self._per_body:
-            raise errors.TransfersBusy(places=self._per_body, whose=" of your body", retry_after_seconds=2.0)
+        if (own := self._taken[body]) >= min(self._per_body, free):
+            raise errors.TransfersBusy(places=own, whose=" of your body", retry_after_seconds=2.0)
         self._taken[body] += 1
         try:
             yield
@@ -62,10 +68,26 @@ class Places:
             self._taken += Counter()  # forgets bodies that hold none
 
 
+class Pace:
+    """How far the other end of a transfer is behind the least rate; being ahead of it earns nothing."""
+
+    def __init__(self, config: DocumentsConfig) -> None:
+        self._slowest = config.transfer_slowest_bytes_per_second
+        self._late_seconds_max = config.transfer_late_seconds
+        self._late_seconds = 0.0
+
+    def moved(self, size_bytes: int, seconds: float) -> None:
+        """So many bytes, for which we waited so long. Raises TransferTooSlow."""
+        self._late_seconds = max(0.0, self._late_seconds + seconds - size_bytes / self._slowest)
+        if self._late_seconds > self._late_seconds_max:
+            raise errors.TransferTooSlow(bytes_per_second=self._slowest)
+
+
 class Uploads:
     """Takes uploads in, on whichever replica they come."""
 
-    def __init__(self, pool: Pool, objects: Objects, inspections: Inspections) -> None:
+    def __init__(self, config: DocumentsConfig, pool: Pool, objects: Objects, inspections: Inspections) -> None:
+        self._config = config
         self._pool = pool
         self._objects = objects
         self._inspections = inspections
@@ -76,8 +98,8 @@ class Uploads:
         """Takes the rest of an upload and inspects it; the document as it stands then, READY or REJECTED.
 
         An upload that was taken before is not read again. Raises DocumentIdReused, FinishDiffers, WrongOffset,
-        UploadTooLong, UploadIncomplete, UploadOvertaken, InspectionsBusy; StoreUnavailable, SegmentDamaged,
-        InspectionInterrupted; DocumentNotFound for what belongs to a letter above `clearance`.
+        UploadTooLong, UploadIncomplete, UploadOvertaken, InspectionsBusy, TransferTooSlow; StoreUnavailable,
+        SegmentDamaged, InspectionInterrupted; DocumentNotFound for what belongs to a letter above `clearance`.
         """
         async with self._pool.connection() as connection:
             document = await store.begin_upload(connection, caller_body, name, content)
@@ -99,15 +121,18 @@ class Uploads:
     async def _receive(self, document: Document, parts: AsyncIterator[Chunk | Finish]) -> None:
         """Stores chunks as segments, up to the finish. What fills no segment when a stream breaks is sent again.
 
-        Raises FinishDiffers, WrongOffset, UploadTooLong, UploadIncomplete, UploadOvertaken, StoreUnavailable.
+        Raises FinishDiffers, WrongOffset, UploadTooLong, UploadIncomplete, UploadOvertaken, TransferTooSlow,
+        StoreUnavailable.
         """
         size = document.content.size_bytes
         position = await self.committed_bytes(document)
         number, pending = -(-position // SEGMENT_BYTES) + 1, bytearray()
+        pace, waits_since = Pace(self._config), time.monotonic()
         async for part in parts:
             if isinstance(part, Finish):
                 check_finish(document.content, part.size_bytes, part.sha256)
                 break
+            pace.moved(len(part.data), time.monotonic() - waits_since)
             if part.offset != position:
                 raise errors.WrongOffset(given=part.offset, expected=position)
             position += len(part.data)
@@ -118,6 +143,7 @@ class Uploads:
                 await self._store(document.name, number, bytes(memoryview(pending)[:wanted]))
                 del pending[:wanted]
                 number += 1
+            waits_since = time.monotonic()
         else:  # a stream that just ends is a broken one
             raise errors.UploadIncomplete(received=position, size_bytes=size)
         if position < size:
@@ -144,18 +170,24 @@ class Uploads:
 class Downloads:
     """Sends bytes out, each segment checked before any of it is sent."""
 
-    def __init__(self, pool: Pool, objects: Objects) -> None:
+    def __init__(self, config: DocumentsConfig, pool: Pool, objects: Objects) -> None:
+        self._config = config
         self._pool = pool
         self._objects = objects
 
     async def send(self, document: Document, wanted: range) -> AsyncIterator[Chunk]:
-        """The bytes `wanted` of a document the caller may read, in chunks. Raises StoreUnavailable, SegmentDamaged."""
+        """The bytes `wanted` of a document the caller may read, in chunks.
+
+        Raises StoreUnavailable, SegmentDamaged, TransferTooSlow.
+        """
         async with self._pool.connection() as connection:
             segments = {segment.number: segment for segment in await store.stored_segments(connection, document.name)}
-        position = wanted.start
+        position, pace = wanted.start, Pace(self._config)
         for number, part in segments_of(wanted):
             data = memoryview(await self._objects.get(segments[number]))[part]
             for begins in range(0, len(data), CHUNK_BYTES):
                 chunk = Chunk(position, bytes(data[begins : begins + CHUNK_BYTES]))
                 position += len(chunk.data)
+                waits_since = time.monotonic()
                 yield chunk
+                pace.moved(len(chunk.data), time.monotonic() - waits_since)

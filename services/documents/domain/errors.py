@@ -3,6 +3,7 @@
 from services.runtime.errors import (
     Aborted,
     AlreadyExists,
+    DeadlineExceeded,
     FailedPrecondition,
     InvalidArgument,
     NotFound,
@@ -103,6 +104,20 @@ class TransfersBusy(ResourceExhausted):
     reason = "TRANSFERS_BUSY"
     template = "All {places} places for uploads and downloads{whose} are taken. Try again in a few seconds."
     template_fa = "همهٔ {places} جای انتقال پر است. چند ثانیه دیگر دوباره بکوشید."
+
+
+class TransferTooSlow(DeadlineExceeded):
+    """The other end holds a place and sends or takes next to nothing."""
+
+    reason = "TRANSFER_TOO_SLOW"
+    template = (
+        "This transfer is slower than {bytes_per_second} bytes per second. Go on with a new call: an upload from where "
+        "QueryUpload says, a download from the first byte that you lack."
+    )
+    template_fa = (
+        "این انتقال از {bytes_per_second} بایت در ثانیه کندتر است. با فراخوانی تازه ادامه دهید: بارگذاری از جایی که "
+        "QueryUpload می‌گوید و دریافت از نخستین بایتی که ندارید."
+    )
 
 
 class InspectionsBusy(ResourceExhausted):

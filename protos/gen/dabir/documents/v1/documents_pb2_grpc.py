@@ -75,7 +75,8 @@ class DocumentServiceServicer:
         SIZE_MISMATCH (more bytes than declared), FINISH_DIFFERS. FAILED_PRECONDITION: UPLOAD_INCOMPLETE (resume it).
         ALREADY_EXISTS: DOCUMENT_ID_REUSED (another content or uploader). ABORTED: UPLOAD_OVERTAKEN (another stream of the
         same upload was faster: ask QueryUpload). UNAVAILABLE: OBJECT_STORE_UNAVAILABLE, INSPECTION_INTERRUPTED (resume).
-        RESOURCE_EXHAUSTED: TRANSFERS_BUSY. Role sender or recipient.
+        RESOURCE_EXHAUSTED: TRANSFERS_BUSY, INSPECTIONS_BUSY (no byte was read). DEADLINE_EXCEEDED:
+        TRANSFER_TOO_SLOW (resume). Role sender or recipient.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -102,7 +103,8 @@ class DocumentServiceServicer:
         checked before a byte of it is sent.
         NOT_FOUND: DOCUMENT_NOT_FOUND (also what is not listed). PERMISSION_DENIED: ACCEPTANCE_NOT_YOURS. INVALID_ARGUMENT:
         ACCEPTANCE_INVALID, RANGE_OUTSIDE_DOCUMENT. FAILED_PRECONDITION: DOCUMENT_NOT_READY. UNAVAILABLE:
-        OBJECT_STORE_UNAVAILABLE, SEGMENT_DAMAGED. RESOURCE_EXHAUSTED: TRANSFERS_BUSY. Role sender, recipient or reader.
+        OBJECT_STORE_UNAVAILABLE, SEGMENT_DAMAGED. RESOURCE_EXHAUSTED: TRANSFERS_BUSY. DEADLINE_EXCEEDED:
+        TRANSFER_TOO_SLOW (ask for the rest). Role sender, recipient or reader.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

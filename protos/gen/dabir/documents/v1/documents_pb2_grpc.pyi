@@ -42,7 +42,8 @@ class DocumentServiceStub:
     SIZE_MISMATCH (more bytes than declared), FINISH_DIFFERS. FAILED_PRECONDITION: UPLOAD_INCOMPLETE (resume it).
     ALREADY_EXISTS: DOCUMENT_ID_REUSED (another content or uploader). ABORTED: UPLOAD_OVERTAKEN (another stream of the
     same upload was faster: ask QueryUpload). UNAVAILABLE: OBJECT_STORE_UNAVAILABLE, INSPECTION_INTERRUPTED (resume).
-    RESOURCE_EXHAUSTED: TRANSFERS_BUSY. Role sender or recipient.
+    RESOURCE_EXHAUSTED: TRANSFERS_BUSY, INSPECTIONS_BUSY (no byte was read). DEADLINE_EXCEEDED:
+    TRANSFER_TOO_SLOW (resume). Role sender or recipient.
     """
     QueryUpload: _grpc.UnaryUnaryMultiCallable[_documents_pb2.QueryUploadRequest, _documents_pb2.QueryUploadResponse]
     """How far an upload got. NOT_FOUND (DOCUMENT_NOT_FOUND) for a document that another body uploads. Role sender or
@@ -56,7 +57,8 @@ class DocumentServiceStub:
     checked before a byte of it is sent.
     NOT_FOUND: DOCUMENT_NOT_FOUND (also what is not listed). PERMISSION_DENIED: ACCEPTANCE_NOT_YOURS. INVALID_ARGUMENT:
     ACCEPTANCE_INVALID, RANGE_OUTSIDE_DOCUMENT. FAILED_PRECONDITION: DOCUMENT_NOT_READY. UNAVAILABLE:
-    OBJECT_STORE_UNAVAILABLE, SEGMENT_DAMAGED. RESOURCE_EXHAUSTED: TRANSFERS_BUSY. Role sender, recipient or reader.
+    OBJECT_STORE_UNAVAILABLE, SEGMENT_DAMAGED. RESOURCE_EXHAUSTED: TRANSFERS_BUSY. DEADLINE_EXCEEDED:
+    TRANSFER_TOO_SLOW (ask for the rest). Role sender, recipient or reader.
     """
     ConfirmDownload: _grpc.UnaryUnaryMultiCallable[_documents_pb2.ConfirmDownloadRequest, _documents_pb2.ConfirmDownloadResponse]
     """Says that every byte came and its digest is right; when all documents granted by the acceptance are confirmed,
@@ -78,7 +80,8 @@ class DocumentServiceAsyncStub(DocumentServiceStub):
     SIZE_MISMATCH (more bytes than declared), FINISH_DIFFERS. FAILED_PRECONDITION: UPLOAD_INCOMPLETE (resume it).
     ALREADY_EXISTS: DOCUMENT_ID_REUSED (another content or uploader). ABORTED: UPLOAD_OVERTAKEN (another stream of the
     same upload was faster: ask QueryUpload). UNAVAILABLE: OBJECT_STORE_UNAVAILABLE, INSPECTION_INTERRUPTED (resume).
-    RESOURCE_EXHAUSTED: TRANSFERS_BUSY. Role sender or recipient.
+    RESOURCE_EXHAUSTED: TRANSFERS_BUSY, INSPECTIONS_BUSY (no byte was read). DEADLINE_EXCEEDED:
+    TRANSFER_TOO_SLOW (resume). Role sender or recipient.
     """
     QueryUpload: _aio.UnaryUnaryMultiCallable[_documents_pb2.QueryUploadRequest, _documents_pb2.QueryUploadResponse]  # type: ignore[assignment]
     """How far an upload got. NOT_FOUND (DOCUMENT_NOT_FOUND) for a document that another body uploads. Role sender or
@@ -92,7 +95,8 @@ class DocumentServiceAsyncStub(DocumentServiceStub):
     checked before a byte of it is sent.
     NOT_FOUND: DOCUMENT_NOT_FOUND (also what is not listed). PERMISSION_DENIED: ACCEPTANCE_NOT_YOURS. INVALID_ARGUMENT:
     ACCEPTANCE_INVALID, RANGE_OUTSIDE_DOCUMENT. FAILED_PRECONDITION: DOCUMENT_NOT_READY. UNAVAILABLE:
-    OBJECT_STORE_UNAVAILABLE, SEGMENT_DAMAGED. RESOURCE_EXHAUSTED: TRANSFERS_BUSY. Role sender, recipient or reader.
+    OBJECT_STORE_UNAVAILABLE, SEGMENT_DAMAGED. RESOURCE_EXHAUSTED: TRANSFERS_BUSY. DEADLINE_EXCEEDED:
+    TRANSFER_TOO_SLOW (ask for the rest). Role sender, recipient or reader.
     """
     ConfirmDownload: _aio.UnaryUnaryMultiCallable[_documents_pb2.ConfirmDownloadRequest, _documents_pb2.ConfirmDownloadResponse]  # type: ignore[assignment]
     """Says that every byte came and its digest is right; when all documents granted by the acceptance are confirmed,
@@ -117,7 +121,8 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         SIZE_MISMATCH (more bytes than declared), FINISH_DIFFERS. FAILED_PRECONDITION: UPLOAD_INCOMPLETE (resume it).
         ALREADY_EXISTS: DOCUMENT_ID_REUSED (another content or uploader). ABORTED: UPLOAD_OVERTAKEN (another stream of the
         same upload was faster: ask QueryUpload). UNAVAILABLE: OBJECT_STORE_UNAVAILABLE, INSPECTION_INTERRUPTED (resume).
-        RESOURCE_EXHAUSTED: TRANSFERS_BUSY. Role sender or recipient.
+        RESOURCE_EXHAUSTED: TRANSFERS_BUSY, INSPECTIONS_BUSY (no byte was read). DEADLINE_EXCEEDED:
+        TRANSFER_TOO_SLOW (resume). Role sender or recipient.
         """
 
     @_abc_1.abstractmethod
@@ -149,7 +154,8 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
         checked before a byte of it is sent.
         NOT_FOUND: DOCUMENT_NOT_FOUND (also what is not listed). PERMISSION_DENIED: ACCEPTANCE_NOT_YOURS. INVALID_ARGUMENT:
         ACCEPTANCE_INVALID, RANGE_OUTSIDE_DOCUMENT. FAILED_PRECONDITION: DOCUMENT_NOT_READY. UNAVAILABLE:
-        OBJECT_STORE_UNAVAILABLE, SEGMENT_DAMAGED. RESOURCE_EXHAUSTED: TRANSFERS_BUSY. Role sender, recipient or reader.
+        OBJECT_STORE_UNAVAILABLE, SEGMENT_DAMAGED. RESOURCE_EXHAUSTED: TRANSFERS_BUSY. DEADLINE_EXCEEDED:
+        TRANSFER_TOO_SLOW (ask for the rest). Role sender, recipient or reader.
         """
 
     @_abc_1.abstractmethod
