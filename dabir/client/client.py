@@ -194,7 +194,10 @@ class Client:
             return journal.alarms()
 
     def settle_alarms(self) -> list[Alarm]:
-        """Settles them all, and gives them; they stay in the journal."""
+        """Settles them all, and gives them; they stay in the journal.
+
+        Raises InputError where the hub's ledger was cut and another process watches with this journal.
+        """
         with WatchJournal(self.profile.journal) as journal:
             return journal.settle()
 

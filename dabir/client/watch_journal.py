@@ -162,12 +162,14 @@ class WatchJournal:
 
         Where the hub's ledger was cut, the position that we stand at is none of its: only the hub says positions, no
         seal does, and one that it made up would shut us out for ever. The feed is then read, and shown, from its
-        beginning; what is remembered of every chain stays, and stands against it.
+        beginning; what is remembered of every chain stays, and stands against it. Raises InputError while there is a
+        watcher then: it would go on from where it is.
         """
-        with self._transaction():
+        is_cut = any(alarm.reason == LEDGER_CUT for alarm in self.alarms())
+        with self.alone() if is_cut else contextlib.nullcontext(), self._transaction():
             found = self.alarms()
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            if any(alarm.reason == LEDGER_CUT for alarm in found):
+            if is_cut:
                 self._database.execute("UPDATE cursor SET position = 0, judged = 0")
             self._database.execute("UPDATE alarm SET settled_at = ? WHERE settled_at IS NULL", (now,))
         return found

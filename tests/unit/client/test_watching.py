@@ -12,6 +12,7 @@ import pytest
 
 from dabir.client import AlarmError, Client, InputError, RefusedError, VerificationError, watching
 from dabir.client.profile import Profile
+from dabir.client.watch_journal import Alarm, WatchJournal
 from dabir.common.v1.statement_pb2 import Statement
 from tests.unit.client.feed import CONFIDENTIAL, HIGHLY_CONFIDENTIAL, Feeds, Ledger, serving
 from tests.unit.client.member import BODY
@@ -448,3 +449,21 @@ def test_one_journal_has_one_watcher(client: Client, feeds: Feeds, ledger: Ledge
     assert caught.value.reason == "WATCHED_ALREADY"
     first.close()  # type: ignore[attr-defined]  # a generator, whatever its annotation says
     next(client.watch())
+
+
+@pytest.mark.parametrize("reason", ["LEDGER_CUT", "CHAIN_FORKED"])
+def test_alarms_are_settled_beside_a_watcher_unless_it_would_have_to_start_again(tmp_path: Path, reason: str) -> None:
+    """It would go on from where it is, and the feed would not be read from its beginning."""
+    with WatchJournal(tmp_path) as journal, WatchJournal(tmp_path) as other:
+        with journal.alone():
+            journal.dealt_with(100, {})
+            journal.add_alarm(Alarm(reason, "", "position 100", "said", ""))
+            if reason != "LEDGER_CUT":
+                assert len(other.settle()) == 1
+                return
+            with pytest.raises(InputError) as caught:
+                other.settle()
+            assert caught.value.reason == "WATCHED_ALREADY"
+            assert len(journal.alarms()) == 1
+        assert len(other.settle()) == 1
+        assert (journal.position, journal.judged) == (0, 0)
