@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dabir.client.errors import RefusedError, UnavailableError, VerificationError
 from dabir.client.hub import Hub
+from dabir.client.journal import sync_folder
 from dabir.documents.v1 import documents_pb2 as pb
 
 CHUNK_BYTES = 256 << 10
@@ -102,7 +103,8 @@ def _ready(document: pb.Document) -> pb.Document:
 def download(
     hub: Hub, name: str, consignment_acceptance: str, target: Path, size_bytes: int, sha256: bytes, progress: Progress
 ) -> None:
-    """Downloads `documents/{uuid}` to `target`, which appears only when its size and digest are right.
+    """Downloads `documents/{uuid}` to `target`, which appears only when its size and digest are right, and is on the
+    disk when this returns.
 
     A `.part` file left by an earlier run is gone on with. Raises VerificationError if the hub gave other bytes,
     RefusedError, UnavailableError, OSError.
@@ -121,7 +123,10 @@ def download(
         except UnavailableError as error:
             transfer.failed(error, at)
     _check(part, name, size_bytes, sha256)
+    with part.open("rb") as whole:
+        os.fsync(whole.fileno())  # whoever wrote it: an earlier run may have been killed before it could
     part.replace(target)
+    sync_folder(target.parent)
 
 
 def _download_from(
@@ -147,8 +152,6 @@ def _download_from(
             writing.write(piece.data)
             at += len(piece.data)
             progress(at)
-        writing.flush()
-        os.fsync(writing.fileno())
 
 
 def _check(part: Path, name: str, size_bytes: int, sha256: bytes) -> None:

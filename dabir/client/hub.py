@@ -1,7 +1,8 @@
 """Connections to the hub's services, and the one way every call goes: a request id, a deadline, errors as exceptions.
 
 `service_config.json` beside this file says which methods are retried by gRPC itself, and that only UNAVAILABLE is
-(streams are not among them: documents.py and watching.py go on from where those broke).
+(streams are not among them: documents.py and watching.py go on from where those broke; nor is SubmitLetter, whose tries
+sending.py notes).
 """
 
 import contextlib

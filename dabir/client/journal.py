@@ -4,6 +4,7 @@
                           /signature-1.p7s …    in the signers' order
                           /documents.json       ["documents/{uuid}", …] in index order
                           /document-1 …         the documents' bytes, removed once the letter is registered
+                          /try-{when}-{uuid}    empty: SubmitLetter was begun (Unix seconds), and did not refuse
                           /registered.binpb     the hub's answer (SubmitLetterResponse), once it was verified
                           /refused.json         the hub's refusal, if that was its answer
     journal/receipts/{uuid}.{n}.{verdict}/receipt.json, receipt.p7s
@@ -86,6 +87,22 @@ class LetterEntry:
         """Whether the hub answered, with yes or no."""
         return any((self.folder / name).exists() for name in ("registered.binpb", "refused.json"))
 
+    def begin_try(self) -> Path:
+        """Notes that SubmitLetter is about to be called, on the disk when this returns."""
+        begun = self.folder / f"try-{int(time.time())}-{uuid.uuid4()}"
+        write_file(begun, b"")
+        sync_folder(self.folder)
+        return begun
+
+    def end_try(self, begun: Path) -> None:
+        """Takes the note back: by this try the letter was not registered, nor can it be any more."""
+        begun.unlink(missing_ok=True)
+
+    def open_tries(self) -> dict[Path, float]:
+        """The tries that may have registered the letter, or may do so yet; how many seconds ago each began."""
+        now = time.time()
+        return {begun: now - int(begun.name.split("-")[1]) for begun in self.folder.glob("try-*")}
+
     def settle_registered(self, answer: SubmitLetterResponse) -> None:
         """Keeps the answer, then gives the copies of the documents back to the disk: the hub holds them now."""
         replace_file(self.folder / "registered.binpb", answer.SerializeToString())
@@ -104,18 +121,11 @@ class LetterEntry:
 
 @dataclass(frozen=True)
 class SealedEntry:
-    """A receipt or recall in the journal: `{kind}.json` and `{kind}.p7s`."""
+    """A receipt or recall as it stood in the journal: another process of ours may put another one in its place."""
 
     folder: Path
-    kind: str
-
-    @property
-    def data(self) -> bytes:
-        return (self.folder / f"{self.kind}.json").read_bytes()
-
-    @property
-    def signature(self) -> bytes:
-        return (self.folder / f"{self.kind}.p7s").read_bytes()
+    data: bytes
+    signature: bytes
 
     @property
     def sha256(self) -> bytes:
@@ -141,7 +151,7 @@ class Journal:
     def letters(self) -> list[LetterEntry]:
         """Every letter written here, oldest first."""
         folders = [folder for folder in self._letters.iterdir() if not folder.name.startswith(".")]
-        return [LetterEntry(folder) for folder in sorted(folders, key=lambda folder: folder.stat().st_mtime)]
+        return [LetterEntry(one) for one in sorted(folders, key=lambda one: (one / "manifest.json").stat().st_mtime)]
 
     def unsettled(self) -> list[LetterEntry]:
         """Letters to which the hub's answer is not known: those that `resume` sends again."""
@@ -262,20 +272,40 @@ def _request_id(folder: Path) -> str:
 
 
 def _entry(folder: Path, kind: str) -> SealedEntry | None:
-    return SealedEntry(folder, kind) if folder.exists() else None
+    """What stands there, both files of the same entry; None if nothing does, or no longer."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        data, signature = (_read_in(descriptor, f"{kind}.{ending}") for ending in ("json", "p7s"))
+    except FileNotFoundError:  # dropped meanwhile
+        return None
+    finally:
+        os.close(descriptor)
+    return SealedEntry(folder, data, signature)
+
+
+def _read_in(folder: int, name: str) -> bytes:
+    """A file of the folder that is open as this descriptor, wherever it is moved to."""
+    with open(name, "rb", opener=lambda path, flags: os.open(path, flags, dir_fd=folder)) as reading:
+        return reading.read()
 
 
 def _add(folder: Path, kind: str, data: bytes, signature: bytes) -> SealedEntry:
-    with _appearing(folder) as draft:
-        write_file(draft / f"{kind}.json", data)
-        write_file(draft / f"{kind}.p7s", signature)
-    return SealedEntry(folder, kind)
+    while True:
+        with _appearing(folder) as draft:
+            write_file(draft / f"{kind}.json", data)
+            write_file(draft / f"{kind}.p7s", signature)
+        if (kept := _entry(folder, kind)) is not None:
+            return kept
 
 
 def _drop(folder: Path) -> None:
     dropped = folder.with_name(f"{_HALF_MADE}{uuid.uuid4()}")
     with contextlib.suppress(FileNotFoundError):  # another process of ours was quicker
         folder.rename(dropped)
+        sync_folder(folder.parent)
         shutil.rmtree(dropped)
 
 
@@ -292,7 +322,7 @@ def replace_file(path: Path, data: bytes) -> None:
     arriving = path.with_name(f"{_HALF_MADE}{uuid.uuid4()}")
     write_file(arriving, data)
     arriving.replace(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 @contextlib.contextmanager
@@ -302,13 +332,13 @@ def _appearing(folder: Path) -> Iterator[Path]:
     half_made.mkdir(mode=0o700)
     try:
         yield half_made
-        _sync_folder(half_made)
+        sync_folder(half_made)
         try:
             half_made.rename(folder)
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise  # otherwise another process was first, and what it wrote stands
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
     finally:
         shutil.rmtree(half_made, ignore_errors=True)
 
@@ -325,7 +355,8 @@ def _clear_half_made(room: Path) -> None:
                 left.unlink()
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Waits until what appeared in a folder, or went from it, has done so on the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

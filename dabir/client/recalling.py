@@ -14,7 +14,7 @@ from dabir.client.errors import InputError, RefusedError, VerificationError
 from dabir.client.hub import Hub
 from dabir.client.journal import Journal, SealedEntry
 from dabir.client.profile import Profile
-from dabir.client.sending import FINAL_CODES, seal_signer
+from dabir.client.sending import is_final, seal_signer
 from dabir.client.trust import Proven, Trust
 from dabir.common.v1 import receipt_pb2
 from dabir.common.v1.statement_pb2 import Statement
@@ -55,7 +55,7 @@ def recall_letter(
     try:
         answer = hub.call(hub.sender.RecallLetter, request)
     except RefusedError as error:
-        if error.code in FINAL_CODES:
+        if is_final(error):
             journal.drop_sealed(kept)
         raise
     return _answered(trust, letter, kept, answer.statement)

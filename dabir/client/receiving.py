@@ -20,7 +20,7 @@ from dabir.client.mailbox import delivery
 from dabir.client.opening import Opened, Opener
 from dabir.client.profile import Profile
 from dabir.client.recalling import StatedRecall, read_recall
-from dabir.client.sending import FINAL_CODES, DocumentProgress, seal_signer
+from dabir.client.sending import DocumentProgress, is_final, seal_signer
 from dabir.client.trust import Proven, Trust
 from dabir.common.v1 import manifest_pb2, receipt_pb2
 from dabir.formats import cades
@@ -129,7 +129,7 @@ class Receiver:
         try:
             answer = self._hub.call(self._hub.recipient.MarkRead, request)
         except RefusedError as error:
-            if error.code in FINAL_CODES:
+            if is_final(error):
                 self._journal.drop_reading(name, position)
             raise
         stated = self._trust.statement(answer.statement)
@@ -147,7 +147,7 @@ class Receiver:
 
         Beside the documents, under `saving.saved_name`, stand manifest.json, signature-{n}.p7s and the two statements
         (.jws). May be repeated: goes on where it stopped. Raises as `open`; HeldError where the letter is held, unless
-        `although_held`; InputError, OSError.
+        `although_held`; InputError where files of these names are others, or the folder cannot be used.
         """
         given = delivery(self._hub, name)
         opened = self._opener.opened(given)
@@ -170,7 +170,7 @@ class Receiver:
         try:
             return self._hub.call(method, request)
         except RefusedError as error:
-            if error.code in FINAL_CODES:
+            if is_final(error):
                 self._journal.drop_sealed(kept)
             raise
 

@@ -6,14 +6,15 @@ bytes: the hub then finds what it already has by the ids in them and gives the a
 
 import hashlib
 import mimetypes
+import time
 import uuid
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from dabir.client import documents
-from dabir.client.errors import InputError, RefusedError, VerificationError
+from dabir.client.errors import InputError, RefusedError, UnavailableError, VerificationError
 from dabir.client.hub import Hub
 from dabir.client.journal import Journal, LetterEntry, StoredFile
 from dabir.client.profile import Profile
@@ -29,10 +30,13 @@ from dabir.intake.v1.letter_pb2 import Letter
 from dabir.intake.v1.sender_service_pb2 import SubmitLetterRequest, SubmitLetterResponse
 
 SUBMIT_TIMEOUT_SECONDS = 60.0
-FINAL_CODES = ("INVALID_ARGUMENT", "FAILED_PRECONDITION", "ALREADY_EXISTS", "NOT_FOUND", "OUT_OF_RANGE", "REJECTED")
-"""Refusals of what was sent itself."""
-MOST_LETTER_AGE = timedelta(hours=24)
-"""An older letter is registered no more (docs/formats.md, `writtenAt`)."""
+TRY_OVER_SECONDS = 2 * SUBMIT_TIMEOUT_SECONDS
+"""So long after a try began the hub does nothing for it any more: its deadline is past, and what a COMMIT may take."""
+FIRST_WAIT_SECONDS, MOST_WAIT_SECONDS = 0.2, 5.0
+"""Before SubmitLetter is tried again: twice as long each time. A longer wait is left to the caller."""
+_FINAL_CODES = ("INVALID_ARGUMENT", "FAILED_PRECONDITION", "ALREADY_EXISTS", "NOT_FOUND", "OUT_OF_RANGE", "REJECTED")
+_HIDDEN = ("LETTER_NOT_FOUND", "DELIVERY_NOT_FOUND")
+_UPLOAD_HELPS = ("DOCUMENT_NOT_FOUND", "DOCUMENT_NOT_READY")
 
 _MEDIA_TYPES = mimetypes.MimeTypes()
 """Python's own table: the module's functions would add whatever this machine's files say."""
@@ -149,33 +153,68 @@ def send(hub: Hub, trust: Trust, entry: LetterEntry, progress: DocumentProgress,
     Raises RefusedError, UnavailableError, VerificationError (the answer is then not believed and the entry stays open).
     """
     manifest = parse_manifest(entry.manifest)
-    answer = entry.registered
-    if answer is None:
-        try:
-            _upload_all(hub, entry, manifest, progress, resumed)
-            request = SubmitLetterRequest(
-                manifest=entry.manifest, signatures=entry.signatures, documents=entry.documents
-            )
-            answer = hub.call(hub.sender.SubmitLetter, request, timeout_seconds=SUBMIT_TIMEOUT_SECONDS)
-        except RefusedError as error:
-            if is_final(error, manifest, resumed=resumed):
-                entry.settle_refused(error.reason, str(error))
-            raise
+    answer = entry.registered or register(hub, entry, manifest, progress, resumed)
     proven = check_answer(trust, entry, manifest, answer)
     if entry.registered is None:
         entry.settle_registered(answer)
     return Sent(answer.letter, proven)
 
 
-def is_final(error: RefusedError, manifest: pb.Manifest, *, resumed: bool) -> bool:
-    """Whether the letter is settled by a refusal: asked again, it would be refused again.
-
-    One of the caller (a clearance, a role, a certificate) says nothing of what an earlier try did, and may be mended: a
-    letter that is sent again waits for that as long as the hub may still register it.
+def is_final(error: RefusedError) -> bool:
+    """Whether what was sent itself is refused. A refusal of the caller (a clearance, a role, a certificate) may be
+    mended, and says nothing of what an earlier try did: for want of a clearance, what is its own is hidden from it.
     """
-    if error.code in FINAL_CODES or (error.code == "PERMISSION_DENIED" and not resumed):
-        return True
-    return datetime.now(UTC) - manifest.written_at.ToDatetime(tzinfo=UTC) > MOST_LETTER_AGE
+    return error.code in _FINAL_CODES and error.reason not in _HIDDEN
+
+
+def register(
+    hub: Hub, entry: LetterEntry, manifest: pb.Manifest, progress: DocumentProgress, resumed: bool
+) -> SubmitLetterResponse:
+    """The hub's answer. Settles the entry by a refusal once no try is left that could have registered the letter."""
+    try:
+        if entry.open_tries():  # only SubmitLetter knows of it: an upload may be refused although it is registered
+            try:
+                return _submit(hub, entry)
+            except RefusedError as error:
+                if error.reason not in _UPLOAD_HELPS:
+                    raise
+            resumed = True
+        _upload_all(hub, entry, manifest, progress, resumed)
+        return _submit(hub, entry)
+    except RefusedError as error:
+        tries = entry.open_tries()
+        if tries and is_final(error):
+            said = f"{error} But an earlier try may have registered it, or may yet; send it again for the answer"
+            left_seconds = max(TRY_OVER_SECONDS - min(tries.values()), 0.0)
+            raise UnavailableError("EARLIER_TRY_OPEN", said, retry_after_seconds=left_seconds) from error
+        if is_final(error) or (error.code == "PERMISSION_DENIED" and not (resumed or tries)):
+            entry.settle_refused(error.reason, str(error))
+        raise
+
+
+def _submit(hub: Hub, entry: LetterEntry) -> SubmitLetterResponse:
+    """Calls SubmitLetter, again while its deadline and MOST_WAIT_SECONDS permit.
+
+    Each try is noted: one that was not answered may still be running, and register what a later one is refused by a
+    rule of the moment. A final refusal ends those that were over before it was asked for: they registered nothing.
+    """
+    request = SubmitLetterRequest(manifest=entry.manifest, signatures=entry.signatures, documents=entry.documents)
+    until, wait_seconds = time.monotonic() + SUBMIT_TIMEOUT_SECONDS, FIRST_WAIT_SECONDS
+    while True:
+        over = [begun for begun, ago_seconds in entry.open_tries().items() if ago_seconds >= TRY_OVER_SECONDS]
+        this = entry.begin_try()
+        try:
+            return hub.call(hub.sender.SubmitLetter, request, timeout_seconds=until - time.monotonic())
+        except RefusedError as error:
+            for ended in (this, *over) if is_final(error) else (this,):
+                entry.end_try(ended)
+            raise
+        except UnavailableError as error:
+            wait_seconds = max(wait_seconds, error.retry_after_seconds or 0.0)
+            if wait_seconds > MOST_WAIT_SECONDS or 2 * wait_seconds > until - time.monotonic():
+                raise
+        time.sleep(wait_seconds)
+        wait_seconds *= 2
 
 
 def _upload_all(hub: Hub, entry: LetterEntry, manifest: pb.Manifest, progress: DocumentProgress, resumed: bool) -> None:

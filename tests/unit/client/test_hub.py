@@ -25,6 +25,8 @@ from dabir.directory.v1.directory_pb2_grpc import DirectoryServiceServicer, add_
 from dabir.documents.v1 import documents_pb2 as pb
 from dabir.documents.v1.documents_pb2_grpc import DocumentServiceServicer, add_DocumentServiceServicer_to_server
 from dabir.evidence.v1.evidence_pb2 import ListStatementsRequest
+from dabir.intake.v1.sender_service_pb2 import SubmitLetterRequest, SubmitLetterResponse
+from dabir.intake.v1.sender_service_pb2_grpc import SenderServiceServicer, add_SenderServiceServicer_to_server
 from tests.pki import write_files
 from tests.unit.client.member import BODY, PaperHub, write_profile
 
@@ -33,7 +35,7 @@ BYTES = bytes(itertools.islice(itertools.cycle(range(251)), 3 * documents.CHUNK_
 SHA256 = hashlib.sha256(BYTES).digest()
 
 
-class Scripted(DirectoryServiceServicer, DocumentServiceServicer):
+class Scripted(DirectoryServiceServicer, DocumentServiceServicer, SenderServiceServicer):
     """Answers by the next of `outages`, then properly; keeps what was uploaded, and how each call came."""
 
     def __init__(self) -> None:
@@ -53,6 +55,10 @@ class Scripted(DirectoryServiceServicer, DocumentServiceServicer):
     def GetBody(self, request: Any, context: grpc.ServicerContext) -> directory_pb2.GetBodyResponse:  # noqa: N802
         self._meet(context)
         return directory_pb2.GetBodyResponse(body=directory_pb2.Body(name=request.name))
+
+    def SubmitLetter(self, request: Any, context: grpc.ServicerContext) -> SubmitLetterResponse:  # noqa: N802
+        self._meet(context)
+        return SubmitLetterResponse()
 
     def QueryUpload(self, request: Any, context: grpc.ServicerContext) -> pb.QueryUploadResponse:  # noqa: N802
         return pb.QueryUploadResponse(committed_bytes=len(self.stored))
@@ -108,12 +114,13 @@ def server(tmp_path: Path) -> Iterator[tuple[Scripted, Profile]]:
     running = grpc.server(futures.ThreadPoolExecutor(4))
     add_DirectoryServiceServicer_to_server(scripted, running)
     add_DocumentServiceServicer_to_server(scripted, running)
+    add_SenderServiceServicer_to_server(scripted, running)
     port = running.add_secure_port("127.0.0.1:0", credentials)
     running.start()
     member = tmp_path / "member"
     member.mkdir()
     address = f"127.0.0.1:{port}"
-    yield scripted, write_profile(hub, hub.seal(), member, directory=address, documents=address)
+    yield scripted, write_profile(hub, hub.seal(), member, directory=address, documents=address, intake=address)
     running.stop(None).wait()
 
 
@@ -145,6 +152,13 @@ def test_unavailable_is_tried_again(scripted: Scripted, hub: Hub) -> None:
     scripted.outages = [refuse(grpc.StatusCode.UNAVAILABLE)] * 2
     assert get_body(hub).body.name == BODY
     assert len(scripted.calls) == 3
+
+
+def test_a_submission_is_tried_again_by_its_sender_alone(scripted: Scripted, hub: Hub) -> None:
+    scripted.outages = [refuse(grpc.StatusCode.UNAVAILABLE)]
+    with pytest.raises(UnavailableError):
+        hub.call(hub.sender.SubmitLetter, SubmitLetterRequest())
+    assert len(scripted.calls) == 1
 
 
 def test_a_refusal_is_not_tried_again_and_says_why(scripted: Scripted, hub: Hub) -> None:
@@ -214,9 +228,10 @@ def test_a_certificate_of_another_purpose_is_said_before_dialling(tmp_path: Path
         Hub(profile)
 
 
-def test_every_unary_method_for_members_has_a_retry_policy() -> None:
+def test_every_unary_method_for_members_but_one_has_a_retry_policy() -> None:
     config = json.loads(importlib.resources.files("dabir.client").joinpath("service_config.json").read_text())
-    policies = config["methodConfig"]
+    noted, *policies = config["methodConfig"]
+    assert noted == {"name": [{"service": "dabir.intake.v1.SenderService", "method": "SubmitLetter"}]}, "see sending.py"
     assert [policy["retryPolicy"]["retryableStatusCodes"] for policy in policies] == [["UNAVAILABLE"]]
     named = {(name["service"], name.get("method")) for policy in policies for name in policy["name"]}
     pool = descriptor_pool.Default()
@@ -275,6 +290,15 @@ def test_a_broken_download_goes_on_where_it_stopped(scripted: Scripted, hub: Hub
     assert target.read_bytes() == BYTES
     assert [call["offset"] for call in scripted.calls] == [0, 65_536, 4 * 65_536]
     assert list(tmp_path.glob("*.part")) == []
+
+
+@pytest.mark.parametrize("left_bytes", [0, 100_000, len(BYTES)])
+def test_what_was_downloaded_is_on_the_disk(hub: Hub, tmp_path: Path, synced: list[Path], left_bytes: int) -> None:
+    """Also what a run left that was killed before it could sync: our ConfirmDownload is stated as our having it."""
+    target, part = tmp_path / "1-annex.pdf", tmp_path / "1-annex.pdf.part"
+    part.write_bytes(BYTES[:left_bytes])
+    documents.download(hub, NAME, "key", target, len(BYTES), SHA256, documents.quiet)
+    assert synced == [part, tmp_path]
 
 
 def test_other_bytes_than_the_manifest_names_are_not_kept(scripted: Scripted, hub: Hub, tmp_path: Path) -> None:

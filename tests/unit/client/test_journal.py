@@ -1,5 +1,6 @@
 """What was signed stands in the journal whole before it is sent, or not at all."""
 
+import contextlib
 import hashlib
 import os
 import signal
@@ -7,7 +8,9 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,6 +85,59 @@ def test_the_first_receipt_stands(tmp_path: Path) -> None:
     assert journal.receipt(delivery, "REFUSED") is None
     journal.drop_sealed(first)
     assert journal.receipt(delivery, "ACCEPTED") is None
+
+
+def test_a_receipt_is_read_whole_whatever_is_kept_in_its_place_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By another process of ours that says something else of the delivery."""
+    journal, delivery = Journal(tmp_path), f"letters/{uuid.uuid4()}/deliveries/3"
+    kept = first = journal.add_receipt(delivery, "ACCEPTED", b"first", b"of first")
+
+    def replace() -> None:
+        nonlocal kept
+        journal.drop_sealed(kept)
+        data = str(uuid.uuid4()).encode()
+        kept = journal.add_receipt(delivery, "ACCEPTED", data, b"of " + data)
+
+    for turn in (1, 2, 3):  # before the folder is opened, its first file, its second
+        with before(monkeypatch, "open", turn, replace):
+            found = journal.receipt(delivery, "ACCEPTED")
+        assert found is None or found.signature == b"of " + found.data
+    assert (first.data, first.signature, first.sha256) == (b"first", b"of first", hashlib.sha256(b"first").digest())
+
+
+@contextlib.contextmanager
+def before(monkeypatch: pytest.MonkeyPatch, call: str, turn: int, then: Callable[[], None]) -> Iterator[None]:
+    """Does `then` right before the `turn`-th call of a function of `os`, once."""
+    left, real = turn, getattr(os, call)
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            then()
+        return real(*arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, call, counted)
+        yield
+
+
+def test_what_was_dropped_does_not_come_back_after_a_power_cut(tmp_path: Path, synced: list[Path]) -> None:
+    journal, delivery = Journal(tmp_path), f"letters/{uuid.uuid4()}/deliveries/3"
+    journal.reading_id(delivery, "وزیر")
+    synced.clear()
+    journal.drop_reading(delivery, "وزیر")
+    assert synced == [tmp_path / "readings"]
+
+
+def test_letters_stand_in_the_order_in_which_they_were_written(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    first, second = written(journal, tmp_path), written(journal, tmp_path)
+    os.utime(first.folder / "manifest.json", (1, 1))
+    first.begin_try()
+    assert journal.letters() == [first, second]
 
 
 def test_a_recall_is_known_by_what_it_asks_for(tmp_path: Path) -> None:
