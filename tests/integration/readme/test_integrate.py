@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from socket import create_server
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -69,7 +70,7 @@ def integrator(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Integr
     uv("build", "--wheel", "--quiet", "--out-dir", str(folder / "dist"), str(CHECKOUT))
     (wheel,) = (folder / "dist").glob("dabir-*.whl")
     uv("venv", "--quiet", "--python", sys.executable, str(folder / "app"))
-    uv("pip", "install", "--quiet", "--python", str(folder / "app"), str(wheel))
+    uv("pip", "install", "--quiet", "--python", str(folder / "app"), str(wheel), "standardwebhooks")
     send, receive = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     (folder / "send.py").write_text(send, encoding="utf-8")
     (folder / "receive.py").write_text(receive, encoding="utf-8")
@@ -122,10 +123,39 @@ def test_a_refusal_is_a_sentence_and_leaves_nothing_to_resume(integrator: Integr
     assert integrator.run("python", "send.py", integrator.profile("payroll")) == ""
 
 
-@pytest.fixture
-def url(integrator: Integrator) -> Iterator[str]:
-    """Where the page's receiver listens, running."""
-    uv("pip", "install", "--quiet", "--python", str(integrator.folder / "app"), "standardwebhooks")
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (("send.py",), "send.py PROFILE [OFFICE SUBJECT FILE]: "),
+        (("send.py", "PROFILE", "bodies/archive/offices/main", "x"), "send.py PROFILE [OFFICE SUBJECT FILE]: "),
+        (("send.py", "none.toml"), "PROFILE_NOT_FOUND "),
+        (("send.py", "ELSEWHERE", "bodies/archive/offices/main", "x", "letter.pdf"), "Run me again"),
+        (("send.py", "PROFILE", "bodies/archive/offices/main", "x", "none.pdf"), "No such file"),
+        (("receive.py",), "receive.py PROFILE URL FOLDER: "),
+        (("receive.py", "none.toml", "URL", "folder"), "there is no profile"),
+        (("receive.py", "ELSEWHERE", "URL", "folder"), "Nothing is lost"),
+        (("receive.py", "PROFILE", "http://127.0.0.1:port/", "folder"), "receive.py PROFILE URL FOLDER: "),
+        (("receive.py", "PROFILE", "TAKEN", "folder"), "Address already in use"),
+        (("receive.py", "PROFILE", "URL", "letter.pdf/folder"), "Not a directory"),
+    ],
+)
+def test_what_cannot_be_done_is_a_sentence(typed: tuple[str, ...], said: str, integrator: Integrator) -> None:
+    with contextlib.closing(create_server(("127.0.0.1", 0))) as taken:
+        meant = {
+            "PROFILE": integrator.profile("payroll"),
+            "ELSEWHERE": str(elsewhere(integrator, *profiles.SERVICES)),
+            "URL": f"http://127.0.0.1:{free_port()}/",
+            "TAKEN": f"http://127.0.0.1:{taken.getsockname()[1]}/",
+        }
+        program, *arguments = (meant.get(word, word) for word in typed)
+        printed = integrator.run("python", program, *arguments, code=1)
+    assert said in printed
+    assert "Traceback" not in printed
+
+
+@contextlib.contextmanager
+def receiving(integrator: Integrator) -> Iterator[str]:
+    """The URL where the page's receiver listens, running."""
     url = f"http://127.0.0.1:{free_port()}/"
     command: list[str | Path] = [
         integrator.folder / "app" / "bin" / "python",
@@ -148,18 +178,40 @@ def url(integrator: Integrator) -> Iterator[str]:
         running.wait(10)
 
 
-def test_the_receiver_signs_for_a_letter_and_saves_it(integrator: Integrator, url: str) -> None:
-    letter = send(integrator, "با گیرندهٔ خودکار")
-    kept = Path("archive") / letter / "deliveries" / "1"
-    until("it is saved", lambda: str(kept) in (integrator.folder / "receive.log").read_text(encoding="utf-8"))
-    assert (integrator.folder / kept / "1-letter.pdf").read_bytes() == (integrator.folder / "letter.pdf").read_bytes()
-    life = integrator.dabir("payroll", "letter", letter)
-    assert (life["ok"], [receipt["verdict"] for receipt in life["receipts"]]) == (True, ["VERDICT_ACCEPTED"])
-    answer = integrator.dabir("archive", "reply", f"{letter}/deliveries/1", "--subject", "پاسخ", "letter.pdf")
-    assert integrator.dabir("payroll", "letter", letter)["deliveries"][0]["answer"] == answer["letter"]["name"]
-    with contextlib.closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)) as stranger:
-        stranger.request("POST", "/", b'{"type": "delivery.available"}', {"webhook-id": "1"})
-        assert stranger.getresponse().status == 400
+def test_the_receiver_signs_for_a_letter_and_saves_it(integrator: Integrator) -> None:
+    with receiving(integrator) as url:
+        letter = send(integrator, "با گیرندهٔ خودکار")
+        kept = Path("archive") / letter / "deliveries" / "1"
+        until("it is saved", lambda: str(kept) in (integrator.folder / "receive.log").read_text(encoding="utf-8"))
+        sent = (integrator.folder / "letter.pdf").read_bytes()
+        assert (integrator.folder / kept / "1-letter.pdf").read_bytes() == sent
+        life = integrator.dabir("payroll", "letter", letter)
+        assert (life["ok"], [receipt["verdict"] for receipt in life["receipts"]]) == (True, ["VERDICT_ACCEPTED"])
+        answer = integrator.dabir("archive", "reply", f"{letter}/deliveries/1", "--subject", "پاسخ", "letter.pdf")
+        assert integrator.dabir("payroll", "letter", letter)["deliveries"][0]["answer"] == answer["letter"]["name"]
+        for headers in ({"webhook-id": "1"}, {"content-length": ""}, {"content-length": "many"}):
+            with contextlib.closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)) as stranger:
+                stranger.request("POST", "/", None if "content-length" in headers else b'{"type": ""}', headers)
+                assert stranger.getresponse().status == 400
+
+
+def test_the_receiver_saves_what_an_earlier_one_signed_for_only(integrator: Integrator) -> None:
+    """And one that is held, because an earlier letter never came, keeps it from nothing."""
+    elsewhere_sent = integrator.dabir("payroll", "send", "--to", "interior/main", "--subject", "حکم", "letter.pdf")
+    typed = ("--to", "archive/main", "--subject", "لغو", "--revokes", elsewhere_sent["letter"]["name"], "letter.pdf")
+    held = f"{integrator.dabir('payroll', 'send', *typed)['letter']['name']}/deliveries/1"
+    accepted = f"{send(integrator, 'بی پوشه')}/deliveries/1"
+    until("both came", lambda: {held, accepted} <= names(integrator.dabir("archive", "inbox")["deliveries"]))
+    integrator.dabir("archive", "accept", accepted)
+    with receiving(integrator):
+        said = (integrator.folder / "receive.log").read_text(encoding="utf-8")
+    assert f"{held}: " in said
+    assert (integrator.folder / "archive" / accepted / "1-letter.pdf").exists()
+    assert not (integrator.folder / "archive" / held).exists()
+
+
+def names(listed: list[dict[str, Any]]) -> set[str]:
+    return {one["name"] for one in listed}
 
 
 TUNNELLED = re.findall(r"^app/bin/(dabir) --profile \S+ (tunnel .*) &\n(buf curl .*)$", PAGE, re.MULTILINE)
@@ -191,14 +243,20 @@ def test_go_calls_through_the_tunnel_as_the_page_says(integrator: Integrator) ->
     assert not socket.exists()
 
 
-def test_a_tunnel_to_a_hub_that_is_down_is_not_opened(integrator: Integrator, tmp_path: Path) -> None:
+def elsewhere(integrator: Integrator, *services: str) -> Path:
+    """The profile of one for whom these services do not answer."""
     profile = Path(integrator.profile("payroll"))
-    elsewhere = profile.with_name("elsewhere.toml")
-    text = re.sub(
-        r'(?m)^directory = ".*"$', f'directory = "127.0.0.1:{free_port()}"', profile.read_text(encoding="utf-8")
-    )
-    elsewhere.write_text(text, encoding="utf-8")
-    said = integrator.run("dabir", "--profile", str(elsewhere), "tunnel", "directory", str(tmp_path / "s"), code=3)
+    text = profile.read_text(encoding="utf-8")
+    for service in services:
+        text = re.sub(rf'(?m)^{service} = ".*"$', f'{service} = "127.0.0.1:{free_port()}"', text)
+    made = profile.with_name("elsewhere.toml")
+    made.write_text(text, encoding="utf-8")
+    return made
+
+
+def test_a_tunnel_to_a_hub_that_is_down_is_not_opened(integrator: Integrator, tmp_path: Path) -> None:
+    profile = str(elsewhere(integrator, "directory"))
+    said = integrator.run("dabir", "--profile", profile, "tunnel", "directory", str(tmp_path / "s"), code=3)
     assert "NO_ANSWER" in said
     assert not (tmp_path / "s").exists()
 
