@@ -8,7 +8,7 @@ from pathlib import Path
 from dabir.client import documents
 from dabir.client.errors import HeldError, InputError
 from dabir.client.hub import Hub
-from dabir.client.journal import Journal, replace_file
+from dabir.client.journal import Journal, replace_file, sync_folder
 from dabir.client.opening import Opened
 from dabir.client.sending import DocumentProgress
 from dabir.common.v1 import manifest_pb2
@@ -73,6 +73,7 @@ def save(
     for path, data in proof.items():
         if path in missing:
             replace_file(path, data)
+    sync_folder(folder)  # what stood there may be of a run that was killed before it could
     key = opened.consignment_acceptance.jws
     for granted in opened.documents:
         document, target = listed[granted.index], targets[granted.index]

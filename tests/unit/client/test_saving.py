@@ -67,6 +67,13 @@ def test_the_proof_of_a_letter_is_written_once(tmp_path: Path) -> None:
     assert sorted(standing(tmp_path / "saved")) == PROOF
 
 
+def test_what_a_killed_run_left_is_on_the_disk_before_it_is_confirmed(tmp_path: Path, synced: list[Path]) -> None:
+    keep(tmp_path / "saved")
+    synced.clear()
+    keep(tmp_path / "saved")
+    assert synced == [tmp_path / "saved"]
+
+
 @pytest.mark.parametrize("name", [*PROOF, "1-letter.pdf"])
 def test_nothing_is_written_over_another_letters_file(name: str, tmp_path: Path) -> None:
     folder = tmp_path / "saved"
