@@ -80,6 +80,8 @@ class LetterWorkflow:
             await self._close()
             if workflow.patched("the-closed-is-looked-up"):
                 await self._look_up_the_closed()
+        elif workflow.patched("the-closed-is-told"):
+            self._tell_what_stands()
         await self._end()
         return letter_pb2.LetterWorkflowResult(outcome="CLOSED")
 
@@ -194,6 +196,9 @@ class LetterWorkflow:
         request = GetLetterPlanRequest(letter=self._letter)
         answer = await self._steps.insist(Activities.get_letter_plan, request, "look up what closed")
         self._merge(*answer.plan.deliveries)
+        self._tell_what_stands()
+
+    def _tell_what_stands(self) -> None:
         for followed in self._deliveries.values():
             self._telling.tell(notices.standing(self._plan, followed.plan))
 

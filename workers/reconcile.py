@@ -1,6 +1,7 @@
 """Every open letter has an open run: what has none is started, whatever ended it.
 
-That is a crash between two lines of ours, an operator who terminated a run, or Temporal's file, lost with all runs.
+That is a crash between two lines of ours, an operator who terminated a run, or Temporal's file, lost with all runs. A
+closed letter has one as long as somebody is to be told: where that was ended, which only Temporal knows, another tells.
 """
 
 import asyncio
@@ -17,10 +18,14 @@ from services.runtime import logs
 from services.runtime.logs import log
 from workers.config import WorkerConfig
 from workers.failures import is_defect, is_refusal, reason
-from workers.start import WORKFLOW, start, workflow_id
+from workers.start import WORKFLOW, letter_of, start, workflow_id
 
 CALL_SECONDS = 10.0
 OPEN_RUNS = f'WorkflowType = "{WORKFLOW}" AND ExecutionStatus = "Running"'
+UNTOLD_RUNS = (
+    f'WorkflowType = "{WORKFLOW}" AND DabirStage = "CLOSED" AND ExecutionStatus IN ("Terminated", "Failed", "TimedOut")'
+)
+"""Of closed letters: they were still telling when they were ended."""
 
 
 class Reconciler:
@@ -30,19 +35,24 @@ class Reconciler:
         self._config = config
         self._temporal = temporal
         self._intake = IntakeInternalServiceStub(intake)
+        self._followed_up: set[str] = set()
+        """Untold runs that have a later one, by run id."""
 
     async def run(self) -> None:
         """Reconciles until it is cancelled."""
         await again_and_again(self.reconcile, self._config.reconcile_seconds, "letters_restarted")
 
     async def reconcile(self) -> int:
-        """Starts every open letter without an open run; returns how many. Raises AioRpcError, RPCError in an outage."""
+        """Starts what has no open run and needs one; returns how many. Raises AioRpcError, RPCError in an outage."""
         # Runs first: a letter registered between the two lists is started twice, which changes nothing.
         running = {run.id async for run in self._temporal.list_workflows(OPEN_RUNS, page_size=1000)}
         started = 0
         async for letter in self._open_letters():
             if workflow_id(letter) not in running:
                 started += await self._start(letter)
+        async for run in self._temporal.list_workflows(UNTOLD_RUNS, page_size=1000):
+            if run.id not in running and run.run_id not in self._followed_up:
+                started += await self._start(letter_of(run.id), untold_run=run.run_id)
         return started
 
     async def _open_letters(self) -> AsyncIterator[str]:
@@ -55,22 +65,22 @@ class Reconciler:
                 return
             request.page_token = page.next_page_token
 
-    async def _start(self, letter: str) -> int:
-        """1 if it was started. One that cannot be does not keep the others."""
+    async def _start(self, letter: str, untold_run: str = "") -> int:
+        """1 if it was started. One that cannot be does not keep the others. `untold_run`: a closed one's, by run id."""
         try:
             answer = await self._intake.GetLetterPlan(GetLetterPlanRequest(letter=letter), timeout=CALL_SECONDS)
-            if answer.plan.state == LETTER_STATE_CLOSED:
+            if answer.plan.state == LETTER_STATE_CLOSED and not untold_run:
                 return 0
-            await start(self._temporal, self._config.task_queue, answer.plan)
+            started = await start(self._temporal, self._config.task_queue, answer.plan)
+            self._followed_up.add(untold_run)
+            return int(started)
         except (grpc.aio.AioRpcError, RPCError) as error:
             if not (is_refusal(error) or is_defect(error)):
                 raise
             log.error("letter_not_restarted", letter=letter, reason=reason(error))
-            return 0
         except Exception:  # a defect, or a plan with a name that is none
             log.exception("letter_not_restarted", letter=letter, reason="DEFECT")
-            return 0
-        return 1
+        return 0
 
 
 async def again_and_again(reconcile: Callable[[], Awaitable[int]], every_seconds: float, what: str) -> None:

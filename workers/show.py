@@ -195,10 +195,8 @@ def _action_lines(expected: Sequence[DeliveryPlan], waiting: Sequence[Waiting]) 
 
 
 def _end_line(closed: bool, waiting: Sequence[Waiting]) -> str:
-    if closed:
-        return (
-            "Do not terminate it: a closed letter is not started again, and they would not be told." if waiting else ""
-        )
+    if closed and not waiting:
+        return ""
     return "Terminating or cancelling does not end a letter: it is started again within a minute."
 
 

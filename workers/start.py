@@ -22,10 +22,15 @@ def workflow_id(letter: str) -> str:
     return f"letter/{names.split_letter(letter)}"
 
 
-async def start(client: Client, task_queue: str, plan: LetterPlan, fact: letter_pb2.FactStated | None = None) -> None:
-    """Have the letter's workflow run, and tell it the fact. Does nothing more if it runs, nothing if it completed.
+def letter_of(workflow_id: str) -> str:
+    """`letter/{uuid}` → `letters/{uuid}`, unchecked."""
+    return f"letters/{workflow_id.removeprefix('letter/')}"
 
-    One that was terminated, or failed, starts again; one that completed never does. Raises RPCError.
+
+async def start(client: Client, task_queue: str, plan: LetterPlan, fact: letter_pb2.FactStated | None = None) -> bool:
+    """Have the letter's workflow run, and tell it the fact. Does nothing more if it runs; False if it completed.
+
+    One that was terminated, or failed, starts again; one that completed never does. Raises RPCError, FormatError.
     """
     try:
         await client.start_workflow(
@@ -41,8 +46,9 @@ async def start(client: Client, task_queue: str, plan: LetterPlan, fact: letter_
             start_signal=FACT_STATED if fact is not None else None,
             start_signal_args=[fact] if fact is not None else [],
         )
-    except WorkflowAlreadyStartedError:  # completed
-        return
+    except WorkflowAlreadyStartedError:
+        return False
+    return True
 
 
 def priority(plan: LetterPlan) -> Priority:

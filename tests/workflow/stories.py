@@ -10,12 +10,14 @@ from typing import Any
 from temporalio.client import WorkflowHandle
 
 from dabir.intake.v1.internal_service_pb2 import DeliveryPlan
+from dabir.intake.v1.letter_pb2 import LETTER_STATE_CLOSED
 from dabir.workflow.v1.letter_pb2 import OperatorActionResult, RetryNow
 from dabir.workflow.v1.link_pb2 import Pause, Resume
 from tests.waiting import eventually
 from tests.workflow.conftest import Line
 from tests.workflow.incident import WHO, Incident
 from tests.workflow.small_intake import now, stamp
+from workers.start import start
 
 Run = WorkflowHandle[Any, Any]
 
@@ -112,6 +114,16 @@ async def unclaimed(line: Line) -> Run:
     return run
 
 
+async def closed_before(line: Line) -> Run:
+    """A run that begins when the letter is closed, and tells what stands."""
+    run, (delivery,) = await available(line)
+    await run.terminate("a test")
+    plan = line.hub.intake.plans[_letter(delivery)]
+    plan.state = LETTER_STATE_CLOSED
+    await start(line.temporal, line.config.task_queue, plan)
+    return run
+
+
 async def parked(line: Line) -> Run:
     """Refused by an office's mailbox until an operator has it tried again."""
     plan = await line.hub.intake.register(2)
@@ -144,7 +156,7 @@ STORIES: dict[str, Callable[[Line], Awaitable[Run]]] = {
     story.__name__.replace("_", "-"): story
     for story in (
         *(answered, refused, returned, recalled_unopened, recall_granted, recall_refused),
-        *(late, unclaimed, parked, link),
+        *(late, unclaimed, closed_before, parked, link),
     )
 }
 

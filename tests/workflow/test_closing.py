@@ -12,6 +12,8 @@ from dabir.intake.v1.internal_service_pb2 import DeliveryPlan
 from tests.waiting import eventually
 from tests.workflow.conftest import Line
 from tests.workflow.test_recall import retry_now, told
+from tests.workflow.test_reconcile import LAGS, reconciled
+from workers.reconcile import Reconciler
 
 
 def second_is_copy(delivery: DeliveryPlan) -> None:
@@ -35,7 +37,7 @@ async def test_a_copy_untold_at_closing_is_told_afterwards(line: Line, fault: st
         details = await line.details(plan.letter)
         assert "delivery.available to bodies/bank-2" in details
         assert "this run ends when whoever is named above has been told" in details
-        assert "Do not terminate it" in details
+        assert "it is started again within a minute" in details
         # To whom accepted it, that it is there is no news.
         assert "delivery.available to bodies/bank-1" not in details
         line.hub.mend()
@@ -58,6 +60,28 @@ async def test_who_is_untold_of_a_withdrawal_at_closing_is_told_afterwards(line:
         line.hub.mend()
         await line.run_of(plan.letter).result()
         await told(line, delivery, ("delivery.available", "bodies/bank-1"), ("delivery.withdrawn", "bodies/bank-1"))
+
+
+async def test_who_was_untold_when_a_closed_letters_run_was_terminated_is_told_by_the_next(line: Line) -> None:
+    async with line.working():
+        async with line.following():
+            plan = await line.hub.intake.register()
+            await line.shows(plan.letter, DabirStage="AWAITING_ACCEPTANCE")
+            line.hub.out("Notify")
+            delivery = plan.deliveries[0].delivery
+            await line.hub.intake.recall(delivery)
+            await line.shows(plan.letter, DabirStage="CLOSED", DabirAttention="RETRYING")
+            await line.run_of(plan.letter).terminate("a test")
+        await eventually(LAGS, lambda: reconciled(line, 1))
+        line.hub.mend()
+        await line.run_of(plan.letter).result()
+        await told(line, delivery, ("delivery.available", "bodies/bank-1"), ("delivery.withdrawn", "bodies/bank-1"))
+        # The next worker's reconciler knows of none of this, and finds that the run completed.
+        again = Reconciler(line.config, line.temporal, line.hub.channel)
+        for reconciler, asks in ((line.reconciler, 0), (again, 1), (again, 0)):
+            before = line.hub.faults.calls["GetLetterPlan"]
+            assert await reconciler.reconcile() == 0
+            assert line.hub.faults.calls["GetLetterPlan"] == before + asks
 
 
 async def test_a_recall_that_was_not_heard_of_before_the_end_is_told_afterwards(line: Line) -> None:

@@ -82,7 +82,7 @@ def test_a_closed_letter_that_still_tells_says_so() -> None:
         "operator",
         "nobody",
     ]
-    assert "Do not terminate it" in show.details(plan, [copy], [telling], [])
+    assert "this run ends when whoever is named above has been told" in show.details(plan, [copy], [telling], [])
     assert "terminate" not in show.details(plan, [copy], [], []).lower()
 
 
