@@ -1,10 +1,18 @@
 """`dabir`: letters from the command line. `dabir COMMAND --help` says what each command takes."""
 
+import signal
 from typing import Any
 
-import click
+_ENDS_BY_CTRL_C = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+if _ENDS_BY_CTRL_C:  # quietly, while there is nothing to end but the reading of our own code
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from dabir.cli import hub, look, receive, send, session, tunnel, watch
+import click  # noqa: E402 - as said above
+
+from dabir.cli import hub, look, receive, send, session, tunnel, watch  # noqa: E402
+
+if _ENDS_BY_CTRL_C:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @click.group(cls=session.Commands, epilog=(session.__doc__ or "").partition("\n\n")[2])

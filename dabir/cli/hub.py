@@ -15,8 +15,8 @@ from typing import Any
 import click
 from rich.text import Text
 
-from dabir.cli.session import Session, command
-from dabir.client import RefusedError, UnavailableError
+from dabir.cli.session import REFUSED, Session, command, failure
+from dabir.client import InputError, RefusedError, UnavailableError
 from dabir.client.hub import WAITING_HELPS
 
 _ANSWER_TIMEOUT_SECONDS = 90.0
@@ -49,8 +49,11 @@ def status(session: Session, stack: Path) -> int | None:
             state = (f"{process['state']:9}", style)
             session.out.print(Text.assemble(f"{name:18} ", state, f" {restarts:12} ports {ports}"))
 
-    session.answer({"ok": up, "stack": str(stack), "processes": processes}, show)
-    return None if up else 1
+    down = (
+        {} if up else failure(REFUSED, "STACK_DOWN", "not every process of the stack is up; `dabir hub logs` says why")
+    )
+    session.answer({**down, "stack": str(stack), "processes": processes}, show)
+    return None if up else REFUSED
 
 
 @command()
@@ -108,7 +111,7 @@ def add_body(session: Session, stack: Path, name: str, **given: Any) -> None:
 
 
 def _ask(stack: Path, wanted: dict[str, Any]) -> dict[str, Any]:
-    """What the stack's supervisor answers. Raises RefusedError, and UnavailableError where none does."""
+    """What the stack's supervisor answers. Raises InputError, RefusedError, and UnavailableError where none does."""
     try:
         answer: dict[str, Any] = json.loads(_exchange(stack / "run", json.dumps(wanted).encode() + b"\n"))
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
@@ -119,8 +122,8 @@ def _ask(stack: Path, wanted: dict[str, Any]) -> dict[str, Any]:
         said = f"The stack in {stack} ended before it answered. What was done stays: run this again when it is up."
         raise UnavailableError("NO_ANSWER", said) from None
     if not answer["ok"]:
-        kind = UnavailableError if answer["code"] in WAITING_HELPS else RefusedError
-        raise kind(answer["reason"], answer["message"])
+        kinds = {"INVALID_ARGUMENT": InputError} | dict.fromkeys(WAITING_HELPS, UnavailableError)
+        raise kinds.get(answer["code"], RefusedError)(answer["reason"], answer["message"])
     return answer
 
 

@@ -6,7 +6,7 @@ import click
 
 from dabir.cli import shapes, words
 from dabir.cli.arguments import LETTER_OR_DELIVERY, OFFICE
-from dabir.cli.session import UNPROVEN, Session, command
+from dabir.cli.session import UNPROVEN, Session, command, failure
 from dabir.client.life import Life
 from dabir.client.trust import Proven
 from dabir.formats import names
@@ -54,9 +54,10 @@ def letter(session: Session, name: str) -> int | None:
     else:
         about = shapes.envelope(session.client.delivery(name).envelope)
     life = session.client.life(name)
+    broken = failure(UNPROVEN, "CHAIN_BROKEN", session.word(words.CHAIN_BROKEN)) if life.gaps else {}
     found = {
-        "ok": not life.gaps,
         **about,
+        **broken,
         "statements": [shapes.statement(one) for one in life.statements],
         "receipts": [shapes.receipt(one) for one in life.receipts],
         "recalls": [shapes.recall(one) for one in life.recalls],

@@ -9,7 +9,7 @@ import click
 
 from dabir.cli import shapes, words
 from dabir.cli.arguments import DAY, DELIVERY, OFFICE
-from dabir.cli.session import HELD, REFUSED, Session, command
+from dabir.cli.session import HELD, REFUSED, Session, command, failure
 from dabir.client import ReceiptDetails
 from dabir.client.opening import Held
 from dabir.client.receiving import Decided
@@ -17,6 +17,7 @@ from dabir.client.saving import saved_name
 from dabir.common.v1.receipt_pb2 import VERDICT_RECALL_GRANTED, VERDICT_RECALL_REFUSED
 from dabir.formats.manifest import parse_manifest
 from dabir.formats.receipt import REFUSAL_REASONS, RETURN_REASONS
+from dabir.formats.statement import Event
 from dabir.intake.v1.letter_pb2 import (
     DELIVERY_STATE_ACCEPTED,
     DELIVERY_STATE_ANSWERED,
@@ -182,8 +183,9 @@ def _decided(session: Session, decided: Decided, *, as_wanted: bool) -> int | No
     manifest = decided.opened.manifest.manifest if decided.opened else None
     held = decided.opened.held if decided.opened else ()
     file_names = [document.file_name for document in manifest.documents] if manifest else []
+    otherwise = failure(REFUSED, "DECIDED_OTHERWISE", session.word(words.CHANGED_NOTHING))
     found = {
-        "ok": as_wanted,
+        **({} if as_wanted else otherwise),
         "delivery": shapes.envelope(envelope),
         "decided_now": decided.by_us,
         "subject": manifest.subject if manifest else None,
@@ -194,8 +196,9 @@ def _decided(session: Session, decided: Decided, *, as_wanted: bool) -> int | No
 
     def show() -> None:
         state = _state(session, envelope)
-        before = "" if decided.by_us else f" ({session.word(words.DECIDED_BEFORE)})"
-        session.line("state", f"{state}{before}", style="bold")
+        withdrawn = decided.statement.event is Event.WITHDRAWN
+        before = session.word(words.WITHDRAWN_BEFORE if withdrawn else words.DECIDED_BEFORE)
+        session.line("state", state if decided.by_us else f"{state} ({before})", style="bold")
         if decided.statement.says.reason:
             session.line("reason", session.reason(decided.statement.says.reason))
         session.line("in_number", session.number(envelope.in_number.text))
@@ -206,7 +209,7 @@ def _decided(session: Session, decided: Decided, *, as_wanted: bool) -> int | No
         for one in held:
             session.err.print(_held(session, one), style="bold yellow")
         if not as_wanted:
-            session.out.print(session.word(words.CHANGED_NOTHING))
+            session.out.print(otherwise["message"])
 
     session.answer(found, show)
     return None if as_wanted else REFUSED

@@ -7,7 +7,7 @@ import click
 
 from dabir.cli import shapes, words
 from dabir.cli.arguments import DELIVERY, LETTER, OFFICE
-from dabir.cli.session import REFUSED, Session, command
+from dabir.cli.session import REFUSED, Session, command, failure
 from dabir.cli.writing import letter_options, manifest
 from dabir.client import RefusedError
 from dabir.client.journal import LetterEntry
@@ -76,9 +76,9 @@ def recall(session: Session, letter: str, reason: str, numbers: tuple[int, ...])
 
 
 def _send(session: Session, entry: LetterEntry) -> int | None:
+    session.when_unanswered, session.kept = session.word(words.SEND_AGAIN), {"letter": entry.letter}
     if not session.as_json:
         session.err.print(f"{entry.letter}: signed and kept in the journal", style="dim")
-    session.when_unanswered = words.SEND_AGAIN
     sent = _send_entry(session, entry, resumed=False)
     session.answer({**_sent_shape(sent)}, lambda: _show(session, sent))
     return None
@@ -86,23 +86,30 @@ def _send(session: Session, entry: LetterEntry) -> int | None:
 
 def _resume(session: Session) -> int | None:
     """Sends every letter to which no answer is known. One that the hub refuses does not hold up the others."""
-    sent, failed = [], []
-    for entry in session.client.journal.unsettled():
+    entries = session.client.journal.unsettled()
+    waiting = [{"letter": one.letter, "subject": parse_manifest(one.manifest).subject} for one in entries]
+    sent: list[dict[str, Any]] = []
+    refused: list[dict[str, Any]] = []
+    for place, entry in enumerate(entries):
+        session.kept = {"sent": sent, "refused": refused, "waiting": waiting[place:]}
+        session.when_unanswered = session.word(words.WAITING).format(count=session.count(len(entries) - place))
         try:
-            sent.append(_send_entry(session, entry, resumed=True))
+            one = _send_entry(session, entry, resumed=True)
         except RefusedError as error:
-            failed.append({"letter": entry.letter, "reason": error.reason, "message": str(error)})
+            refused.append({**waiting[place], "reason": error.reason, "message": words.in_persian(str(error))})
+            session.err.print(f"{entry.letter}: {error.reason} {words.in_persian(str(error))}")
+            continue
+        sent.append(_sent_shape(one))
+        if not session.as_json:
+            _show(session, one)
 
     def show() -> None:
-        for one in sent:
-            _show(session, one)
-        for refusal in failed:
-            session.err.print(f"{refusal['letter']}: {refusal['reason']} {refusal['message']}")
-        if not sent and not failed:
+        if not entries:
             session.out.print("Every letter of the journal has its answer.")
 
-    session.answer({"ok": not failed, "sent": [_sent_shape(one) for one in sent], "refused": failed}, show)
-    return REFUSED if failed else None
+    failed = failure(REFUSED, "SOME_REFUSED", session.word(words.SOME_REFUSED)) if refused else {}
+    session.answer({**failed, "sent": sent, "refused": refused}, show)
+    return REFUSED if refused else None
 
 
 def _send_entry(session: Session, entry: LetterEntry, *, resumed: bool) -> Sent:

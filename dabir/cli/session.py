@@ -3,7 +3,8 @@
 Exit codes: 0 done · 1 the hub says no, or it was decided otherwise before · 2 asked wrongly, or the profile or a file
 cannot be used · 3 no answer: nothing is lost, run it again (a letter with `dabir send --resume`) · 4 something that
 came from the hub does not verify: keep it, report it · 5 an alarm: a book or chain that the hub shows us does not hold
-· 6 held: taken in, but a letter that it changes was not, so it is not to be acted on yet.
+· 6 held: taken in, but a letter that it changes was not, so it is not to be acted on yet · 130 ended by Ctrl-C: what
+was done stays, run it again (a letter that is kept with `dabir send --resume`).
 """
 
 import functools
@@ -17,10 +18,9 @@ from typing import Any, Literal
 import click
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-from rich.table import Table
 
 from dabir.cli import words
-from dabir.cli.screen import Screen, print_json
+from dabir.cli.screen import IsolatedTable, Screen, print_json
 from dabir.client import (
     AlarmError,
     Client,
@@ -41,6 +41,12 @@ from dabir.formats.strict_json import FormatError
 _WIDTH = 500
 
 OK, REFUSED, USAGE, UNAVAILABLE, UNPROVEN, ALARM, HELD = range(7)
+INTERRUPTED = 130
+"""As a shell says of who is ended by SIGINT."""
+
+
+class _Interrupted(ClientError):
+    """Ctrl-C."""
 
 
 class Session:
@@ -56,8 +62,10 @@ class Session:
         # Wider than any table, so that no id is ever cut: a narrow terminal wraps. No markup: a subject may hold it.
         self.out = Screen(width=_WIDTH, soft_wrap=True, highlight=False, markup=False, emoji=False)
         self.err = Screen(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
-        self.when_unanswered: tuple[str, str] | None = None
+        self.when_unanswered = ""
         """What to do if no answer comes, where running the command again is not it."""
+        self.kept: dict[str, Any] = {}
+        """Told with a failure under --json: the `letter` that is signed and kept, or those `waiting` for an answer."""
 
     @property
     def client(self) -> Client:
@@ -102,8 +110,8 @@ class Session:
         known |= {receipt_pb2.Verdict.Name(verdict): pair for verdict, pair in words.VERDICTS.items()}
         return self.word(known[stated]) if stated in known else stated
 
-    def table(self, *keys: str) -> Table:
-        table = Table(*(self.heading(key) for key in keys), box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    def table(self, *keys: str) -> IsolatedTable:
+        table = IsolatedTable(*(self.heading(key) for key in keys), box=None, pad_edge=False, padding=(0, 2, 0, 0))
         table.expand = False
         return table
 
@@ -149,7 +157,9 @@ class Bars:
 
 
 class Commands(click.Group):
-    """All commands. Who asks for JSON gets it also when the command was typed wrongly."""
+    """All commands. Who asks for JSON gets it also when the command was typed wrongly. Ctrl-C beside a command's own
+    work ends it quietly.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
         as_json = ctx.params["as_json"] or "--json" in ctx.args
@@ -157,8 +167,10 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except click.UsageError as error:
             if as_json:
-                _print_failure(USAGE, "USAGE", error.format_message())
+                print_json(failure(USAGE, "USAGE", error.format_message()))
             raise
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
 
 
 def shared_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -196,6 +208,8 @@ def command(name: str | None = None) -> Callable[[Callable[..., int | None]], cl
                 code = function(session, **arguments) or OK
             except (ClientError, FormatError) as error:
                 code = _failed(session, error)
+            except KeyboardInterrupt:
+                code = _failed(session, _Interrupted("INTERRUPTED", "ended by Ctrl-C"))
             except OSError as error:
                 if isinstance(error, BrokenPipeError):  # nobody reads on; click ends quietly
                     raise
@@ -220,16 +234,15 @@ def _failed(session: Session, error: ClientError | FormatError) -> int:
     if isinstance(error, AlarmError):
         session.err.print(session.word(words.ALARM), style="bold red reverse", end=" ")
     message = words.in_persian(str(error))
-    session.err.print(error.reason, style="bold red", end=" ")
-    session.err.print(message)
     hint = words.HINTS.get(error.reason)
     violations = error.violations if isinstance(error, RefusedError) else ()
-    for field, sentence in violations:
-        session.err.print(f"  {field}: {sentence}")
     match error:
         case UnavailableError():
             code = UNAVAILABLE
-            hint = session.when_unanswered
+            message = _sentences(message, session.when_unanswered)
+        case _Interrupted():
+            code = INTERRUPTED
+            message = _sentences(message, session.when_unanswered or session.word(words.RUN_AGAIN))
         case VerificationError():
             code = UNPROVEN
         case AlarmError():
@@ -242,14 +255,22 @@ def _failed(session: Session, error: ClientError | FormatError) -> int:
             code = REFUSED
         case _:
             code = USAGE
+    session.err.print(error.reason, style="bold red", end=" ")
+    session.err.print(message)
+    for about, sentence in (*violations, *((one["letter"], one["subject"]) for one in session.kept.get("waiting", ()))):
+        session.err.print(f"  {about}: {sentence}")
     if hint is not None:
         session.err.print(session.word(hint))
     if session.as_json:
-        _print_failure(code, error.reason, message, violations)
+        print_json({**failure(code, error.reason, message, violations), **session.kept})
     return code
 
 
-def _print_failure(code: int, reason: str, message: str, violations: Sequence[tuple[str, str]] = ()) -> None:
+def _sentences(first: str, then: str) -> str:
+    return f"{first.rstrip('.')}. {then}" if then else first
+
+
+def failure(code: int, reason: str, message: str, violations: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+    """What every answer that is not `ok` has under --json. `violations` are pairs of field and sentence."""
     fields = [{"field": field, "message": sentence} for field, sentence in violations]
-    said = {"ok": False, "exit": code, "reason": reason, "message": message, "fields": fields}
-    print_json(said)
+    return {"ok": False, "exit": code, "reason": reason, "message": message, "fields": fields}

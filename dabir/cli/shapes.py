@@ -104,7 +104,7 @@ def _times(given: letter_pb2.DeliveryTimes) -> dict[str, Any]:
 def statement(given: Proven) -> dict[str, Any]:
     return {
         "name": given.name,
-        "position": given.position,
+        "position": given.position or None,  # of a fresh statement the ledger gives it a moment later
         "event": given.event.value,
         "subject": given.subject,
         "stated_at": _text(given.stated_at),

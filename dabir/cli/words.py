@@ -38,7 +38,7 @@ EVENTS: dict[str, tuple[str, str]] = {
 DELIVERY_STATES = {
     letter_pb2.DELIVERY_STATE_CREATED: ("در راه", "created"),
     letter_pb2.DELIVERY_STATE_AVAILABLE: ("رسیده", "available"),
-    letter_pb2.DELIVERY_STATE_ACCEPTED: ("رسید", "accepted"),
+    letter_pb2.DELIVERY_STATE_ACCEPTED: ("رسید داده شد", "accepted"),
     letter_pb2.DELIVERY_STATE_REFUSED: ("پذیرفته نشد", "refused"),
     letter_pb2.DELIVERY_STATE_RETURNED: ("عودت", "returned"),
     letter_pb2.DELIVERY_STATE_ANSWERED: ("پاسخ", "answered"),
@@ -109,9 +109,22 @@ ALARM_KEPT = (
 )
 CAUGHT_UP = ("همهٔ گواهی‌ها تا این جایگاه خوانده شد", "all statements up to this position are read")
 INTERRUPTED = ("ارتباط برید؛ تلاش دوباره پس از چند ثانیه", "interrupted; trying again in seconds")
+RUN_AGAIN = (
+    "آنچه انجام شده است می‌ماند؛ همین فرمان را دوباره اجرا کنید تا ادامه یابد.",
+    "What was done stays: run it again to go on.",
+)
 SEND_AGAIN = (
     "نامه امضا شده و نگاه داشته شده است: `dabir send --resume` همان را می‌فرستد. اگر از نو بنویسید، نامهٔ دومی می‌شود.",
     "The letter is signed and kept: `dabir send --resume` sends it. Typed again it would be a second letter.",
+)
+WAITING = (
+    "{count} نامه امضا شده و در انتظار فرستادن است: `dabir send --resume` آن‌ها را می‌فرستد. از نو ننویسید.",
+    "Letters signed and kept: {count}. `dabir send --resume` sends them. Typed again they would be second letters.",
+)
+SOME_REFUSED = ("برخی از نامه‌ها پذیرفته نشد.", "The hub refused some of the letters.")
+CHAIN_BROKEN = (
+    "زنجیره‌های این نامه کامل نیست: آنچه رسیده است را نگاه دارید و گزارش کنید.",
+    "The chains of this letter do not hold: keep what came, report it.",
 )
 CHANGED_NOTHING = (
     "این درخواست چیزی را تغییر نداد: آنچه نخست اعلام شد می‌ماند.",
@@ -135,6 +148,7 @@ RENAMED = (
 )
 RECALL_ASKED = ("استرداد خواسته شده", "recall asked")
 DECIDED_BEFORE = ("پیش‌تر، با رسید دیگری", "before, by another receipt")
+WITHDRAWN_BEFORE = ("فرستنده‌اش آن را پس گرفته است", "recalled by its sender")
 HEADINGS = {
     "name": ("شناسه", "name"),
     "number": ("شماره", "number"),

@@ -184,13 +184,19 @@ def test_a_letter_to_a_hub_that_is_down_stands_in_the_journal(tmp_path: Path) ->
     page = tmp_path / "letter.pdf"
     page.write_bytes(b"%PDF-1.7")
     typed = ("--profile", str(profile.path), "--to", "central-bank/main", "--subject", "معرفی نماینده", str(page))
-    done = run("send", *typed)
-    assert done.exit_code == 3
-    assert "--resume" in done.stderr
-    kept = list((profile.journal / "letters").iterdir())
-    assert len(kept) == 1
-    assert run("send", "--resume", "--profile", str(profile.path)).exit_code == 3
-    assert list((profile.journal / "letters").iterdir()) == kept
+    done = run("send", *typed, "--json")
+    (kept,) = (profile.journal / "letters").iterdir()
+    said = json.loads(done.stdout)
+    assert (done.exit_code, said["exit"], said["letter"]) == (3, 3, f"letters/{kept.name}")
+    assert "`dabir send --resume`" in said["message"]
+    assert "second letter" in said["message"]
+    again = run("send", "--resume", "--json", "--profile", str(profile.path))
+    said = json.loads(again.stdout)
+    waiting = {"letter": f"letters/{kept.name}", "subject": "معرفی نماینده"}
+    assert (again.exit_code, said["waiting"], said["sent"]) == (3, [waiting], [])
+    assert "kept: 1." in said["message"]
+    assert f"{waiting['letter']}: {waiting['subject']}" in again.stderr
+    assert list((profile.journal / "letters").iterdir()) == [kept]
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from dabir.cli.__main__ import main
 from dabir.client import Client
+from dabir.client.chains import Gap
+from dabir.client.life import Life
+from dabir.client.receiving import Decided
+from dabir.client.trust import Trust
 from dabir.intake.v1 import letter_pb2
-from tests.unit.client.member import DELIVERY, IAT_SECONDS, LETTER, PaperHub, write_profile
+from tests.unit.client.member import DELIVERY, HUB, IAT_SECONDS, LETTER, PaperHub, state, write_profile
 
 
 @pytest.fixture
@@ -52,3 +56,30 @@ def test_a_value_without_a_word_is_shown_as_its_number(
         (shown,) = json.loads(run(profile, command, "--json").stdout)[key]
         assert [shown["state"], shown["priority"], shown["classification"]] == [str(value)] * 3
     assert shown["reason"] == "99"
+
+
+def test_who_decides_otherwise_gets_what_every_failure_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And of a fresh statement no position: the ledger gives it a moment later."""
+    hub = PaperHub()
+    seal = hub.seal()
+    member = write_profile(hub, seal, tmp_path)
+    stated = state(seal)
+    stated.ClearField("position")
+    withdrawn = letter_pb2.Delivery(
+        envelope=letter_pb2.Envelope(delivery=DELIVERY, state=letter_pb2.DELIVERY_STATE_WITHDRAWN)
+    )
+    decided = Decided(withdrawn, Trust(member.trust, HUB).statement(stated), by_us=False, opened=None)
+    monkeypatch.setattr(Client, "accept", lambda *_: decided)
+    done = run(member.path, "accept", DELIVERY, "--json")
+    said = json.loads(done.stdout)
+    assert (done.exit_code, said["ok"], said["exit"], said["reason"]) == (1, False, 1, "DECIDED_OTHERWISE")
+    assert "what was decided first stands" in said["message"]
+    assert (said["statement"]["name"], said["statement"]["position"]) == (stated.name, None)
+
+
+def test_a_life_with_a_gap_has_what_every_failure_has(profile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Client, "delivery", lambda *_: letter_pb2.Delivery())
+    monkeypatch.setattr(Client, "life", lambda *_: Life(DELIVERY, (), (), (), (Gap(DELIVERY, 2, "stands after 0"),)))
+    done = run(profile, "letter", DELIVERY, "--json")
+    said = json.loads(done.stdout)
+    assert (done.exit_code, said["exit"], said["reason"], len(said["gaps"])) == (4, 4, "CHAIN_BROKEN", 1)
