@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.table import Table
 
 from dabir.formats.strict_json.text import FORBIDDEN
 
@@ -26,6 +27,23 @@ class Screen(Console):
         """What is printed, whatever it is printed by."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=clean(segment.text))
+
+
+class IsolatedTable(Table):
+    """A table whose columns stay where they are on a terminal that lays out Persian: each cell is laid out by itself.
+
+    Otherwise neighbouring Persian cells, and the numbers between them, are one text from right to left.
+    """
+
+    def add_column(self, header: RenderableType = "", *args: Any, **options: Any) -> None:
+        super().add_column(_isolated(header), *args, **options)
+
+    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+        super().add_row(*map(_isolated, cells), **options)
+
+
+def _isolated(cell: Any) -> Any:
+    return f"\u2068{cell}\u2069" if isinstance(cell, str) else cell
 
 
 def clean(text: str) -> str:

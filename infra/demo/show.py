@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from dabir.cli import words
+from dabir.cli.screen import IsolatedTable
 from dabir.formats.persian import isolate, persian_digits
 from infra.demo.plan import Letter
 from infra.local.members import Member
@@ -65,7 +65,7 @@ class Stage:
     def table(self, rows: Sequence[Row]) -> None:
         """Every letter of the plan and what came of it."""
         self.scene("نامه‌ها — the letters")
-        table = Table(box=None, padding=(0, 2, 0, 0))
+        table = IsolatedTable(box=None, padding=(0, 2, 0, 0))
         for heading in ("#", "فرستنده", "گیرنده", "موضوع", "فوریت", "شمارهٔ ثبت", "نتیجه", ""):
             table.add_column(heading)
         for row in rows:

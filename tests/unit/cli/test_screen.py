@@ -3,6 +3,7 @@
 import ast
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,23 @@ def test_our_own_styles_stay_on_a_terminal() -> None:
     screen = Screen(file=written, force_terminal=True, color_system="standard", highlight=False)
     screen.print("a\x1bb", style="red", soft_wrap=True)
     assert written.getvalue() == "\x1b[31ma\ufffdb\x1b[0m\n"
+
+
+def test_every_cell_of_a_table_is_laid_out_by_itself_and_takes_its_own_room(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What is laid out is a line without its isolates: there the columns begin at the same place in every row."""
+    session = Session(None, as_json=False, shown_calendar="")
+    session.language = "fa"
+    table = session.table("name", "priority", "state")
+    table.add_row("1", "فوری", "رسیده")
+    table.add_row("12", session.number("1405/12"), "عودت")
+    session.out.print(table)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].rstrip() == "\u20681\u2069      \u2068فوری\u2069     \u2068رسیده\u2069"
+    assert lines[2].rstrip() == "\u206812\u2069     \u2068\u20661405/12\u2069\u2069  \u2068عودت\u2069"
+    shown = [re.sub("[\u2066-\u2069]", "", line) for line in lines]
+    assert [line.index(last) for line, last in zip(shown, ("وضعیت", "رسیده", "عودت"), strict=True)] == [16, 16, 16]
 
 
 @pytest.mark.parametrize("as_json", [False, True])
