@@ -1,5 +1,6 @@
 """The systems of the bodies that take part: who sends, who receives and where they are told, and what is written."""
 
+import functools
 import itertools
 import uuid
 from collections.abc import Sequence
@@ -68,7 +69,8 @@ class Post:
         """Sends a registered letter's very bytes once more; the hub's answer."""
         hub = self.clients[sender].hub
         request = SubmitLetterRequest(manifest=entry.manifest, signatures=entry.signatures, documents=entry.documents)
-        return hub.call(hub.sender.SubmitLetter, request)
+        # gRPC does not repeat it: a connection may still be on its way back from what was killed.
+        return hub.call(functools.partial(hub.sender.SubmitLetter, wait_for_ready=True), request)
 
     def _file(self, name: str, attachment: bytes) -> Path:
         file = self.folder / name
