@@ -11,6 +11,8 @@ from dabir.formats import calendar, names, persian
 from dabir.formats.strict_json import FormatError
 
 T = TypeVar("T")
+_ISOLATES = dict.fromkeys(range(0x2066, 0x206A))
+"""What stands around a number or a name where we show it, and comes along when it is copied from there."""
 _FROM_NOW = re.compile(r"\+([1-9][0-9]{0,6})([smhd])")
 _UNITS_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -27,7 +29,7 @@ class Written(click.ParamType[T], Generic[T]):
             already: T = value
             return already
         try:
-            return self._read(value)
+            return self._read(value.translate(_ISOLATES))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -98,6 +100,8 @@ def _indexes(text: str) -> tuple[int, ...]:
     return tuple(sorted({int(place) for place in places}))
 
 
+NUMBER = Written("text", str)
+"""A number as a body writes it, whatever that is."""
 LETTER = Written("letter", _letter)
 """`letters/{uuid}`, or the uuid alone."""
 DELIVERY = Written("delivery", _delivery)

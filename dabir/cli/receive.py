@@ -7,11 +7,10 @@ from typing import Any
 
 import click
 
-from dabir.cli import shapes, words
-from dabir.cli.arguments import DAY, DELIVERY, OFFICE
+from dabir.cli import content, shapes, words
+from dabir.cli.arguments import DAY, DELIVERY, NUMBER, OFFICE
 from dabir.cli.session import HELD, REFUSED, Session, command, failure
 from dabir.client import ReceiptDetails
-from dabir.client.opening import Held
 from dabir.client.receiving import Decided
 from dabir.client.saving import saved_name
 from dabir.common.v1.receipt_pb2 import VERDICT_RECALL_GRANTED, VERDICT_RECALL_REFUSED
@@ -33,11 +32,15 @@ _RETURNS = {words.REASONS[reason][1]: reason for reason in sorted(RETURN_REASONS
 
 def _receipt_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """What a body may add to its receipt."""
-    for option in (
-        click.option("--incoming-number", default="", help="The body's own incoming number."),
-        click.option("--incoming-date", type=DAY, default="", help="The body's own date, ۱۴۰۵/۰۹/۰۱ or 2026-11-22."),
-        click.option("--person-position", default="", help="The position of the person who acts."),
-        click.option("--person-name", default="", help="Its name."),
+    for option in reversed(
+        (
+            click.option("--incoming-number", type=NUMBER, default="", help="The body's own incoming number."),
+            click.option(
+                "--incoming-date", type=DAY, default="", help="The body's own date, ۱۴۰۵/۰۹/۰۱ or 2026-11-22."
+            ),
+            click.option("--person-position", default="", help="The position of the person who acts."),
+            click.option("--person-name", default="", help="The name of that person."),
+        )
     ):
         function = option(function)
     return function
@@ -51,17 +54,20 @@ def inbox(session: Session, office: str, state: str | None, limit: int) -> None:
     """What came to our body, newest first. Envelopes only, until they are accepted."""
     wanted = words.choices(words.DELIVERY_STATES)[state] if state else DELIVERY_STATE_UNSPECIFIED
     found = list(islice(session.client.envelopes(office, wanted), limit))
-    table = session.table("name", "in_number", "number", "from", "date", "priority", "state", "acceptance_due")
+    columns = ("name", "in_number", "number", "classification", "from", "date", "priority", "state")
+    table = session.table(*columns, "acceptance_due", "answer_due")
     for envelope in found:
         table.add_row(
             envelope.delivery.removeprefix("letters/").replace("/deliveries", ""),
             session.number(envelope.in_number.text),
             session.number(envelope.registry_number.text),
+            session.word(words.of(words.CLASSIFICATIONS, envelope.classification)),
             envelope.sender_office,
             session.day_and_time(envelope.times.available_at),
             session.word(words.of(words.PRIORITIES, envelope.priority)),
             _state(session, envelope),
-            session.day_and_time(envelope.times.acceptance_due),
+            session.due(envelope.times.acceptance_due, is_late=envelope.times.late_acceptance),
+            session.due(envelope.times.answer_due, is_late=envelope.times.late_answer),
         )
     session.answer({"deliveries": [shapes.envelope(one) for one in found]}, lambda: session.out.print(table))
 
@@ -171,26 +177,15 @@ def _state(session: Session, envelope: Envelope) -> str:
     return f"{state} ({session.word(words.RECALL_ASKED)})" if asked else state
 
 
-def _held(session: Session, held: Held) -> str:
-    """What must be taken in first, in words."""
-    said = session.word(words.HELD if held.delivery else words.HELD_NOT_COME)
-    return said.format(kind=session.word(words.of(words.RELATIONS, held.kind)), letter=held.delivery or held.letter)
-
-
 def _decided(session: Session, decided: Decided, *, as_wanted: bool) -> int | None:
     """Shows what became of a delivery; exit code 1 if it was decided otherwise before."""
     envelope = decided.delivery.envelope
-    manifest = decided.opened.manifest.manifest if decided.opened else None
-    held = decided.opened.held if decided.opened else ()
-    file_names = [document.file_name for document in manifest.documents] if manifest else []
     otherwise = failure(REFUSED, "DECIDED_OTHERWISE", session.word(words.CHANGED_NOTHING))
     found = {
         **({} if as_wanted else otherwise),
         "delivery": shapes.envelope(envelope),
         "decided_now": decided.by_us,
-        "subject": manifest.subject if manifest else None,
-        "documents": file_names,
-        "held": [shapes.held(one) for one in held],
+        **content.shape(envelope.delivery, decided.opened),
         "statement": shapes.statement(decided.statement),
     }
 
@@ -202,12 +197,9 @@ def _decided(session: Session, decided: Decided, *, as_wanted: bool) -> int | No
         if decided.statement.says.reason:
             session.line("reason", session.reason(decided.statement.says.reason))
         session.line("in_number", session.number(envelope.in_number.text))
-        if manifest:
-            session.line("subject", manifest.subject)
-            session.line("documents", "، ".join(file_names))
+        if decided.opened:
+            content.show(session, envelope, decided.opened)
         session.line("statement", decided.statement.name)
-        for one in held:
-            session.err.print(_held(session, one), style="bold yellow")
         if not as_wanted:
             session.out.print(otherwise["message"])
 

@@ -1,5 +1,6 @@
 """`dabir send`, `dabir reply` and `dabir recall`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,15 @@ from dabir.client.sending import Sent
 from dabir.formats import names
 from dabir.formats.manifest import parse_manifest
 
+_LARGE_BYTES = 1 << 28
+_USUAL_MOST_BYTES = 2 << 30
+"""Of a document, at a hub that is not set otherwise (protos/dabir/documents/v1, UploadHeader)."""
+
 
 @command()
-@click.option("--to", type=OFFICE, multiple=True, help="An office that gets it (اصل): body/office.")
+@click.option(
+    "--to", type=OFFICE, multiple=True, help="An office that gets the original (اصل): body/office; may be given again."
+)
 @click.option("--office", type=OFFICE, default="", help="The sending office; the profile's, where not given.")
 @click.option("--resume", is_flag=True, help="Send what was signed but not answered yet, the very same bytes.")
 @letter_options
@@ -35,7 +42,9 @@ def send(session: Session, to: tuple[str, ...], resume: bool, files: tuple[Path,
         raise click.UsageError("A letter needs --to, --subject and at least one FILE.")
     letter = manifest(given, to)
     letter.sender.office = given["office"]
-    return _send(session, session.client.compose(letter, files))
+    client = session.client
+    _say_size(session, files)
+    return _send(session, client.compose(letter, files))
 
 
 @command()
@@ -46,6 +55,7 @@ def reply(session: Session, delivery: str, files: tuple[Path, ...], **given: Any
     if not files or not given["subject"]:
         raise click.UsageError("An answer needs --subject and at least one FILE.")
     letter = manifest(given, [session.client.delivery(delivery).envelope.sender_office])
+    _say_size(session, files)
     return _send(session, session.client.reply(delivery, letter, files))
 
 
@@ -73,6 +83,16 @@ def recall(session: Session, letter: str, reason: str, numbers: tuple[int, ...])
         session.line("statement", stated.statement.name)
 
     session.answer(found, show)
+
+
+def _say_size(session: Session, files: Sequence[Path]) -> None:
+    """Of what is so large that nothing is heard of it for a while. What a hub takes, it alone knows."""
+    sizes_bytes = [file.stat().st_size for file in files]
+    if sum(sizes_bytes) < _LARGE_BYTES or session.as_json:
+        return
+    session.err.print(session.word(words.READING).format(mib=session.count(sum(sizes_bytes) >> 20)), style="dim")
+    if max(sizes_bytes) > _USUAL_MOST_BYTES:
+        session.err.print(session.word(words.TOO_LARGE_MAYBE), style="yellow")
 
 
 def _send(session: Session, entry: LetterEntry) -> int | None:

@@ -11,7 +11,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -68,6 +68,10 @@ class Session:
         """Told with a failure under --json: the `letter` that is signed and kept, or those `waiting` for an answer."""
 
     @property
+    def _shown_calendar(self) -> Literal["JALALI", "GREGORIAN"]:
+        return "GREGORIAN" if self._calendar == "GREGORIAN" else "JALALI"
+
+    @property
     def client(self) -> Client:
         """Connects by the profile when it is first needed. Raises ProfileError."""
         if self._client is None:
@@ -121,10 +125,21 @@ class Session:
             if not instant.ByteSize():
                 return ""
             instant = trust.instant(instant)
-        shown: Literal["JALALI", "GREGORIAN"] = "GREGORIAN" if self._calendar == "GREGORIAN" else "JALALI"
-        day = calendar.format_date(instant, shown, self.zone)
+        day = calendar.format_date(instant, self._shown_calendar, self.zone)
         time = instant.astimezone(calendar.time_zone(self.zone)).strftime("%H:%M:%S")
-        return f"{day} {persian.persian_digits(time) if shown == 'JALALI' else time}"
+        return f"{day} {persian.persian_digits(time) if self._shown_calendar == 'JALALI' else time}"
+
+    def due(self, instant: Timestamp, *, is_late: bool) -> str:
+        """A due, and that it passed; empty where no clock runs. Raises VerificationError."""
+        shown = self.day_and_time(instant)
+        return f"{shown} ({self.word(words.LATE)})" if is_late else shown
+
+    def day(self, written: str) -> str:
+        """A day of a manifest, `YYYY-MM-DD` or "", in the profile's calendar."""
+        try:
+            return calendar.format_day(date.fromisoformat(written), self._shown_calendar)
+        except ValueError:  # none, or before the first Jalali year
+            return written
 
     def number(self, text: str) -> str:
         """A registry number, kept in its own order inside right-to-left text."""
@@ -253,6 +268,7 @@ def _failed(session: Session, error: ClientError | FormatError) -> int:
             hint = words.HELD_SAVE
         case RefusedError():
             code = REFUSED
+            hint = words.REJECTED if error.code == "REJECTED" else hint
         case _:
             code = USAGE
     session.err.print(error.reason, style="bold red", end=" ")

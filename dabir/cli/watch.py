@@ -13,15 +13,17 @@ from dabir.client.watch_journal import Alarm
 
 @command()
 @click.option(
-    "--after", type=click.IntRange(0, 2**63 - 1), help="Show what is after this position; not given: what is new."
+    "--after",
+    type=click.IntRange(0, 2**63 - 1),
+    help="Show what is after this position; not given: what was not shown yet.",
 )
 @click.option("--settle", is_flag=True, help="The alarms kept so far are explained: close them, and end.")
 def watch(session: Session, after: int | None, settle: bool) -> int | None:
     """Every statement about our body's letters, checked, as soon as it is stated, until Ctrl-C.
 
-    Goes on from where it was, over every break. With --json one object a line. Where a book or chain does not hold,
-    it ends with an ALARM, exit code 5, which the journal keeps; the next `dabir watch` goes on behind it. So does
-    Ctrl-C end it while an alarm is not settled.
+    The first one shows all that was ever stated. From then on it goes on from where it was, over every break. With
+    --json one object a line. Where a book or chain does not hold, it ends with an ALARM, exit code 5, which the journal
+    keeps; the next `dabir watch` goes on behind it. So does Ctrl-C end it while an alarm is not settled.
     """
     if settle:
         closed = session.client.settle_alarms()
@@ -54,12 +56,13 @@ class _Progress:
             return
         when = session.day_and_time(proven.took_effect_at)
         what = what_happened(session, proven)
-        session.out.print("  ".join([str(proven.position), when, what, proven.subject, proven.name]))
+        session.out.print("  ".join([session.count(proven.position), when, what, proven.subject, proven.name]))
 
     def caught_up(self, position: int) -> None:
         """Once after every break: heartbeats come all the time."""
         if not self._is_caught_up:
-            self._session.err.print(f"{self._session.word(words.CAUGHT_UP)}: {position}", style="dim")
+            said = f"{self._session.word(words.CAUGHT_UP)}: {self._session.count(position)}"
+            self._session.err.print(said, style="dim")
         self._is_caught_up = True
 
     def interrupted(self, error: UnavailableError, seconds: float) -> None:

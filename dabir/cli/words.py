@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from dabir.common.v1 import manifest_pb2, receipt_pb2
+from dabir.formats import persian
 from dabir.formats.statement import Event
 from dabir.intake.v1 import letter_pb2
 
@@ -99,9 +100,17 @@ HINTS = {
         "آنچه فرستاده‌اید: `dabir letters`. آنچه به شما رسیده است: `dabir inbox`، سپس `dabir letter …/n`",
         "What you sent: `dabir letters`. What came to you: `dabir inbox`, then `dabir letter …/n`",
     ),
+    "DUE_WITHOUT_RECIPIENT": (
+        "با `--answer-due` باید `--answer-needed` هم بیاید، و با `--acceptance-due` باید `--acceptance-needed`",
+        "--answer-due goes with --answer-needed, and --acceptance-due with --acceptance-needed",
+    ),
     "RECIPIENT_UNKNOWN": ("دبیرخانه‌ها: `dabir bodies --offices`", "The offices there are: `dabir bodies --offices`"),
 }
 """What to type next, by the reason of a refusal."""
+REJECTED = (
+    "این نامه ثبت نشد. سند را درست کنید و همان فرمان را دوباره اجرا کنید: نامه و سندها خود شناسهٔ تازه می‌گیرند.",
+    "This letter was not registered. Mend the file and run the same command again: it draws new ids by itself.",
+)
 ALARM = ("هشدار", "ALARM")
 ALARM_KEPT = (
     "دفترچه آن را نگاه می‌دارد تا سامانه کتبی توضیح دهد؛ پس از روشن شدن: `dabir watch --settle`",
@@ -109,6 +118,14 @@ ALARM_KEPT = (
 )
 CAUGHT_UP = ("همهٔ گواهی‌ها تا این جایگاه خوانده شد", "all statements up to this position are read")
 INTERRUPTED = ("ارتباط برید؛ تلاش دوباره پس از چند ثانیه", "interrupted; trying again in seconds")
+READING = (
+    "{mib} مبی‌بایت در دفترچه رونوشت و سپس امضا می‌شود؛ کمی زمان می‌برد",
+    "{mib} MiB are copied into the journal, then signed; this takes a while",
+)
+TOO_LARGE_MAYBE = (
+    "سامانه معمولاً سند بزرگ‌تر از ۲ گیبی‌بایت نمی‌پذیرد؛ اگر چنین است، آن را به چند سند تقسیم کنید",
+    "A hub that is not set otherwise takes no document of more than 2 GiB: split it into several then",
+)
 RUN_AGAIN = (
     "آنچه انجام شده است می‌ماند؛ همین فرمان را دوباره اجرا کنید تا ادامه یابد.",
     "What was done stays: run it again to go on.",
@@ -146,6 +163,9 @@ RENAMED = (
     "نام سند {index} برای این دیسک بلند است؛ با این نام ذخیره شد",
     "The name of document {index} is too long for a disk; saved as",
 )
+LATE = ("گذشت", "late")
+NO_DUE = ("ندارد", "none")
+NOT_VERIFIED = ("بررسی نشده", "not verified")
 RECALL_ASKED = ("استرداد خواسته شده", "recall asked")
 DECIDED_BEFORE = ("پیش‌تر، با رسید دیگری", "before, by another receipt")
 WITHDRAWN_BEFORE = ("فرستنده‌اش آن را پس گرفته است", "recalled by its sender")
@@ -160,6 +180,13 @@ HEADINGS = {
     "priority": ("فوریت", "priority"),
     "recipients": ("گیرندگان", "recipients"),
     "acceptance_due": ("مهلت پذیرش", "accept by"),
+    "answer_due": ("مهلت پاسخ", "answer by"),
+    "classification": ("طبقه‌بندی", "classification"),
+    "signer": ("امضاکننده", "signed by"),
+    "sender_number": ("شماره و تاریخ فرستنده", "sender's number and date"),
+    "relation": ("نامهٔ مرتبط", "relation"),
+    "abstract": ("چکیده", "abstract"),
+    "note": ("یادداشت", "note"),
     "statement": ("گواهی", "statement"),
     "event": ("رویداد", "event"),
     "what": ("دربارهٔ", "about"),
@@ -180,22 +207,28 @@ def choices(words: Mapping[V, tuple[str, str]]) -> dict[str, V]:
     return {english: value for value, (_, english) in words.items()}
 
 
-_ENUMS = (
-    {receipt_pb2.ReturnReason.Name(value): pair for value, pair in REASONS.items()}
-    | {receipt_pb2.Verdict.Name(value): pair for value, pair in VERDICTS.items()}
-    | {manifest_pb2.Classification.Name(value): pair for value, pair in CLASSIFICATIONS.items()}
+_SENTENCES = (
+    {receipt_pb2.ReturnReason.Name(value): f"«{said}»" for value, (said, _) in REASONS.items()}
+    | {receipt_pb2.Verdict.Name(value): f"«{said}»" for value, (said, _) in VERDICTS.items()}
+    | {
+        letter_pb2.DeliveryState.Name(value).removeprefix("DELIVERY_STATE_"): f"«{said}»"
+        for value, (said, _) in DELIVERY_STATES.items()
+    }
 )
-_STATES = {
-    letter_pb2.DeliveryState.Name(value).removeprefix("DELIVERY_STATE_"): pair
-    for value, pair in DELIVERY_STATES.items()
-}
-_CLOCKS = {"acceptance": ("پذیرش", "acceptance"), "answer": ("پاسخ", "answer")}
+"""Most of them have a verb of their own: «پس گرفته شد»."""
+_NOUNS = {manifest_pb2.Classification.Name(value): said for value, (said, _) in CLASSIFICATIONS.items()}
+_NOUNS |= {"acceptance": "پذیرش", "answer": "پاسخ"}
 _PERSIAN_TEXT = re.compile("[\u0600-\u06ff]")
+_WORD = re.compile(r"(?<![\w/.-])[A-Za-z_]+(?![\w/.-])")
+_COUNT = re.compile(r"(?<![\w/.:\[+-])[0-9]+(?![\w/:-]|\.[0-9])")
+"""A number that is no part of a name, an instant or a registry number."""
 
 
 def in_persian(sentence: str) -> str:
-    """A Persian sentence of the hub's with the values of the API that stand in it as words; another one as it is."""
+    """A Persian sentence of the hub's with the values of the API that stand in it as words, and its numbers in Persian
+    digits; another one as it is.
+    """
     if _PERSIAN_TEXT.search(sentence) is None:
         return sentence
-    known = _ENUMS | _STATES | _CLOCKS
-    return re.sub(r"(?<![\w/.-])[A-Za-z_]+(?![\w/.-])", lambda found: known.get(found[0], (found[0],))[0], sentence)
+    sentence = _WORD.sub(lambda found: _SENTENCES.get(found[0]) or _NOUNS.get(found[0], found[0]), sentence)
+    return _COUNT.sub(lambda found: persian.persian_digits(found[0]), sentence)

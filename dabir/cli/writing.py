@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from dabir.cli import words
-from dabir.cli.arguments import DAY, DEFINITION, INDEXES, INSTANT, LETTER, OFFICE
+from dabir.cli.arguments import DAY, DEFINITION, INDEXES, INSTANT, LETTER, NUMBER, OFFICE
 from dabir.common.v1 import manifest_pb2 as pb
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -30,23 +30,30 @@ def letter_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def _not_empty(_context: click.Context, _parameter: click.Parameter, files: tuple[Path, ...]) -> tuple[Path, ...]:
+def _regular(_context: click.Context, _parameter: click.Parameter, files: tuple[Path, ...]) -> tuple[Path, ...]:
     for file in files:
-        if file.is_file() and not file.stat().st_size:
+        if not file.is_file():  # a pipe, which would be read for ever
+            raise click.BadParameter(f"File {str(file)!r} is not a regular file.")
+        if not file.stat().st_size:
             raise click.BadParameter(f"File {str(file)!r} is empty.")
     return files
 
 
-_FILES = click.argument("files", metavar="[FILE]...", nargs=-1, type=_FILE, callback=_not_empty)
+_FILES = click.argument("files", metavar="[FILE]...", nargs=-1, type=_FILE, callback=_regular)
 _CONTENT = (
     click.option("--subject", help="One line (موضوع)."),
     click.option("--abstract", default="", help="What it is about, in a few lines (چکیده)."),
-    click.option("--number", default="", help="The sender's own number."),
+    click.option("--number", type=NUMBER, default="", help="The sender's own number."),
     click.option("--date", type=DAY, default="", help="The sender's own date, ۱۴۰۵/۰۹/۰۱ or 2026-11-22."),
 )
 _RECIPIENTS = (
-    click.option("--copy", type=OFFICE, multiple=True, help="An office that gets a copy (رونوشت)."),
-    click.option("--note", default="", help="A note to every recipient named with --to."),
+    click.option(
+        "--copy",
+        type=OFFICE,
+        multiple=True,
+        help="An office that gets a copy (رونوشت): body/office; may be given again.",
+    ),
+    click.option("--note", default="", help="A note to everyone who gets the original (اصل)."),
     click.option(
         "--note-for", type=(OFFICE, str), metavar="OFFICE TEXT", multiple=True, help="A note to this recipient alone."
     ),
@@ -57,8 +64,8 @@ _RECIPIENTS = (
         multiple=True,
         help="Only these FILEs go to this recipient, by place; 1, the letter itself, always does.",
     ),
-    click.option("--acceptance-needed", is_flag=True, help="The acceptance clock runs for --to."),
-    click.option("--answer-needed", is_flag=True, help="The answer clock runs for --to."),
+    click.option("--acceptance-needed", is_flag=True, help="The acceptance clock runs for who gets the original."),
+    click.option("--answer-needed", is_flag=True, help="The answer clock runs for who gets the original."),
 )
 _SIGNERS = (
     click.option(
@@ -100,7 +107,7 @@ _TYPE = (
     click.option("--classification-basis", default="", help="On what ground it is classified."),
     click.option("--legal-basis", multiple=True, help="A law or article it rests on; may be given again."),
     click.option("--acceptance-due", type=INSTANT, help="2026-11-30T12:00:00Z or +2h; the definition's, if not."),
-    click.option("--answer-due", type=INSTANT, help="As --acceptance-due."),
+    click.option("--answer-due", type=INSTANT, help="As --acceptance-due; with --answer-needed."),
 )
 
 
@@ -118,7 +125,7 @@ def _relations() -> list[Callable[..., Any]]:
     kinds = list(words.choices(_RELATIONS))
     outside = click.option(
         "--outside",
-        type=(click.Choice(kinds), str, str, DAY),
+        type=(click.Choice(kinds), str, NUMBER, DAY),
         metavar=f"[{'|'.join(kinds)}] BODY NUMBER DATE",
         multiple=True,
         help="The same to a letter outside Dabir, as it is written there; shown as not verified.",
@@ -180,7 +187,7 @@ def _recipients(given: dict[str, Any], to: Sequence[str]) -> list[pb.Recipient]:
     for option, pairs in (("--note-for", given["note_for"]), ("--documents-for", given["documents_for"])):
         for office, _ in pairs:
             if office not in by_office:
-                raise click.UsageError(f"{option} names {office}, which gets nothing: name it with --to or --copy too.")
+                raise click.UsageError(f"{option} names {office}, which gets nothing: make it a recipient too.")
     for office, note in given["note_for"]:
         by_office[office].note = note
     for office, indexes in given["documents_for"]:

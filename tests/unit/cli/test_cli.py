@@ -11,8 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dabir.cli import arguments, words
+from dabir.cli import hub as cli_hub
 from dabir.cli.__main__ import main
 from dabir.cli.session import Session
+from dabir.client import Client, InputError, RefusedError
 from dabir.client.journal import Journal
 from dabir.common.v1 import manifest_pb2, receipt_pb2
 from dabir.formats.manifest import parse_manifest
@@ -45,6 +47,9 @@ def run(*typed: str) -> Result:
         (arguments.DAY, "1405/09/01", "2026-11-22"),
         (arguments.DAY, "2026-11-22", "2026-11-22"),
         (arguments.INDEXES, "3,۱,3", (1, 3)),
+        (arguments.LETTER, f"\u2068{UUID}\u2069", f"letters/{UUID}"),
+        (arguments.DELIVERY, f"\u2066{UUID}/3\u2069", f"letters/{UUID}/deliveries/3"),
+        (arguments.NUMBER, "\u2066۱۲/۳\u2069", "۱۲/۳"),
         (arguments.INSTANT, "2026-11-22T13:30:00+03:30", datetime(2026, 11, 22, 10, tzinfo=UTC)),
     ],
 )
@@ -134,6 +139,46 @@ def test_where_no_stack_runs_no_body_is_added(tmp_path: Path) -> None:
         assert "in production" in said["message"]
 
 
+@pytest.mark.parametrize(
+    ("code", "exit_code"), [("INVALID_ARGUMENT", 2), ("ALREADY_EXISTS", 1), ("UNAVAILABLE", 3), ("INTERNAL", 3)]
+)
+def test_a_body_that_is_not_added_is_told_by_whom_it_can_be_mended(
+    code: str, exit_code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = {"ok": False, "code": code, "reason": "BAD_NAME", "message": "x"}
+    monkeypatch.setattr(cli_hub, "_exchange", lambda *_: json.dumps(answer).encode())
+    done = run("hub", "add-body", "Bad Name", "--fa", "ب", "--en", "B", "--json")
+    assert (done.exit_code, json.loads(done.stdout)["reason"]) == (exit_code, "BAD_NAME")
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "cure"),
+    [
+        ("INVALID_ARGUMENT", "DUE_WITHOUT_RECIPIENT", "--answer-needed"),
+        ("REJECTED", "DAMAGED", "Mend the file and run"),
+    ],
+)
+def test_a_refusal_says_what_to_type(
+    code: str, reason: str, cure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise RefusedError(reason, "x", code=code)
+
+    monkeypatch.setattr(Client, "send", refused)
+    hub = PaperHub()
+    profile = write_profile(hub, hub.seal(), tmp_path)
+    page = tmp_path / "letter.pdf"
+    page.write_bytes(b"%PDF-1.7")
+    done = run("--profile", str(profile.path), "send", "--to", "a1/b1", "--subject", "x", str(page))
+    assert (done.exit_code, cure in done.stderr) == (1, True), done.stderr
+
+
+def test_an_answer_has_no_option_to_and_speaks_of_none() -> None:
+    said = run("reply", "--help").stdout
+    assert "--to" not in said
+    assert "--copy" in said
+
+
 def test_a_subject_is_shown_as_it_was_written(capsys: pytest.CaptureFixture[str]) -> None:
     subject = "[/b] [red]x :warning:"
     session = Session(None, as_json=False, shown_calendar="")
@@ -160,6 +205,28 @@ def test_an_empty_file_is_named(tmp_path: Path) -> None:
     done = run("send", "--to", "a1/b1", "--subject", "x", str(empty))
     assert done.exit_code == 2
     assert "empty.pdf' is empty" in done.stderr
+
+
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.pdf")
+    done = run("send", "--to", "a1/b1", "--subject", "x", str(tmp_path / "pipe.pdf"))
+    assert done.exit_code == 2
+    assert "pipe.pdf' is not a regular file" in done.stderr
+
+
+def test_what_a_large_file_takes_is_said_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(*_: object) -> None:
+        raise InputError("READ", "")
+
+    monkeypatch.setattr(Client, "compose", read)
+    hub = PaperHub()
+    profile = write_profile(hub, hub.seal(), tmp_path)
+    page = tmp_path / "film.pdf"
+    for size_bytes, said in ((1 << 20, (False, False)), (1 << 28, (True, False)), ((2 << 30) + 1, (True, True))):
+        page.touch()
+        os.truncate(page, size_bytes)
+        done = run("--profile", str(profile.path), "send", "--to", "a1/b1", "--subject", "x", str(page))
+        assert ("MiB are copied" in done.stderr, "split it" in done.stderr) == said
 
 
 def test_an_error_is_a_sentence_and_with_json_an_object(tmp_path: Path) -> None:
@@ -286,8 +353,16 @@ def test_what_a_letter_cannot_say(typed: tuple[str, ...], reason: str, said: str
 @pytest.mark.parametrize(
     ("sentence", "shown"),
     [
-        ("رد نامه به دلیل RETURN_REASON_DUPLICATE را نمی‌پذیرد.", "رد نامه به دلیل تکراری است را نمی‌پذیرد."),
-        ("letters/x در وضعیت WITHDRAWN است", "letters/x در وضعیت پس گرفته شد است"),
+        ("رد نامه به دلیل RETURN_REASON_DUPLICATE را نمی‌پذیرد.", "رد نامه به دلیل «تکراری است» را نمی‌پذیرد."),
+        ("letters/x در وضعیت WITHDRAWN است", "letters/x در وضعیت «پس گرفته شد» است"),
+        (
+            "1 گیرنده وجود ندارد، نخستین آن bodies/b1/offices/o2 است.",
+            "۱ گیرنده وجود ندارد، نخستین آن bodies/b1/offices/o2 است.",
+        ),
+        (
+            "definitions/x/1 به 2 امضا نیاز دارد، 1405/12 را 2026-11-22T10:00:00Z از 8.",
+            "definitions/x/1 به ۲ امضا نیاز دارد، 1405/12 را 2026-11-22T10:00:00Z از ۸.",
+        ),
         ("مهلت answer آمده است", "مهلت پاسخ آمده است"),
         ("نشانی bodies/answer/offices/acceptance نیست", "نشانی bodies/answer/offices/acceptance نیست"),
         ("RETURN_REASON_DUPLICATE is not permitted", "RETURN_REASON_DUPLICATE is not permitted"),
