@@ -2,6 +2,7 @@
 
 Brings the stack up if it is not, plays the plan of letters, reads back what came of it and says so. The last line of
 standard output is one JSON object of figures of this run; the exit status is 0 if and only if its `ok` is true.
+Ctrl-C ends it with a sentence instead.
 """
 
 import argparse
@@ -12,6 +13,10 @@ import time
 import traceback
 from pathlib import Path
 
+from infra.local import interruption
+
+if __name__ == "__main__":
+    interruption.expect()
 from infra.demo.annexes import deal
 from infra.demo.check import Checked
 from infra.demo.performance import perform
@@ -47,6 +52,10 @@ def run(plan: Plan, directory: Path, annexes: Path | None = None, *, keep: bool 
     except Exception as error:  # whatever it is, the figures still are the last line
         checked.problems = [f"{type(error).__name__}: {error}"]
         traceback.print_exc()
+    except KeyboardInterrupt as interrupted:
+        if stays and control.is_running(directory):
+            raise KeyboardInterrupt("Interrupted: the stack stays up (make down ends it).") from interrupted
+        raise
     finally:
         if not stays:
             control.down(directory, stage.stack)
@@ -84,4 +93,4 @@ def figures_of(checked: Checked, *, seconds: float, temporal_ui: str | None) -> 
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(interruption.told(main))

@@ -8,6 +8,10 @@ import json
 import sys
 from pathlib import Path
 
+from infra.local import interruption
+
+if __name__ == "__main__":
+    interruption.expect()
 from infra.local import control
 from infra.local.stack import StackError, named_directory, named_replicas
 from infra.parts.cache import PartMissing
@@ -30,6 +34,11 @@ def main() -> int:
     except (StackError, PartMissing) as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt as interrupted:
+        if chosen.command in ("down", "clean"):
+            sentence = f"Interrupted: the stack may still be ending; `make {chosen.command}` again waits for it."
+            raise KeyboardInterrupt(sentence) from interrupted
+        raise
 
 
 def _do(chosen: argparse.Namespace, directory: Path) -> int:
@@ -89,4 +98,4 @@ def _logs(directory: Path, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(interruption.told(main))

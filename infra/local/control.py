@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -98,13 +99,16 @@ def up(directory: Path, replicas: int, report: Say = say, only: Collection[str] 
         with contextlib.suppress(_EndedError):
             return _wait_until_up(directory, None, report)
     temporal_server.program(report)  # here, where its minutes are seen
-    supervisor = _start(directory, replicas, only)
-    try:
-        return _wait_until_up(directory, supervisor, report)
-    except BaseException:
-        if child.start_time(supervisor) is not None:  # else it ended, and a stack that runs here now is somebody else's
-            down(directory, report)
-        raise
+    with ThreadPoolExecutor(1) as pool:  # Ctrl-C interrupts this thread: who was started is known in the other
+        starting = pool.submit(_start, directory, replicas, only)
+        try:
+            return _wait_until_up(directory, starting.result(), report)
+        except BaseException:
+            # If it ended, a stack that runs here now is somebody else's.
+            if child.start_time(supervisor := starting.result()) is not None:
+                os.kill(supervisor, signal.SIGTERM)  # here too: while it prepares, `down` cannot know who it is
+                down(directory, report)
+            raise
 
 
 def _start(directory: Path, replicas: int, only: Collection[str]) -> int:
@@ -113,8 +117,16 @@ def _start(directory: Path, replicas: int, only: Collection[str]) -> int:
     (directory / "run" / "status.json").unlink(missing_ok=True)
     environment = {**os.environ, "DABIR_STACK": str(directory), "REPLICAS": str(replicas)}
     command = [sys.executable, "-m", "infra.local", "run", "--background", *only]
+    # In a session of its own from the start: a terminal's Ctrl-C is for us, and we end it.
     started = subprocess.run(  # noqa: S603 - ourselves
-        command, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False
+        command,
+        cwd=CHECKOUT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        start_new_session=True,
     )
     if started.returncode != 0:
         raise StackError(f"The supervisor did not start (status {started.returncode}).")
@@ -168,12 +180,14 @@ def down(directory: Path, report: Say = say) -> bool:
 
 
 def _end(directory: Path, how: signal.Signals, report: Say) -> bool:
-    pid = supervisor_pid(directory)
-    if pid is not None:
-        os.kill(pid, how)
+    pid: int | None = None
     deadline, killed = time.monotonic() + DOWN_TIMEOUT_SECONDS, False
     while True:
-        if supervisor_pid(directory) is None:
+        found = supervisor_pid(directory)
+        if pid is None and found is not None:  # maybe only now: one that prepares has not said yet who it is
+            os.kill(found, how)
+            pid = found
+        if found is None:
             with contextlib.suppress(child.LockedError), child.hold(directory / "lock"):
                 clear_remains(directory)  # nothing, unless it was killed
                 return pid is not None

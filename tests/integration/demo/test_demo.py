@@ -5,6 +5,10 @@ import dataclasses
 import functools
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +29,7 @@ from infra.demo.check import Checked
 from infra.demo.performance import Performance, perform
 from infra.demo.plan import PLAN, Fault, Letter, Outcome, Plan
 from infra.demo.show import Stage
-from infra.local import control
+from infra.local import control, interruption
 from infra.local.stack import Stack, StackError
 from tests.integration.planned import KEYS, is_planned
 
@@ -248,6 +252,27 @@ def test_a_demo_that_cannot_run_ends_with_one_object_that_is_not_ok(
     figures = json.loads(out.splitlines()[-1])
     assert list(figures) == KEYS
     assert (figures["ok"], figures["letters"], figures["temporal_ui"]) == (False, 0, None)
+
+
+def test_ctrl_c_ends_the_demo_in_one_sentence_and_leaves_a_stack_that_was_up(stack: Stack) -> None:
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "infra.demo"],
+        cwd=control.CHECKOUT,
+        env={**os.environ, "DABIR_STACK": str(stack.directory)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with demo:
+        assert demo.stdout is not None
+        while "ثبت شد" not in demo.stdout.readline():  # the letters travel
+            assert demo.poll() is None
+        os.killpg(demo.pid, signal.SIGINT)
+        said = demo.communicate(timeout=60)[1]
+    assert (demo.returncode, said) == (interruption.STATUS, "Interrupted: the stack stays up (make down ends it).\n")
+    assert all(process["state"] == "up" for process in control.status(stack.directory).values())
+    assert not (stack.directory / "demo" / "endpoints.json").exists()
 
 
 def test_a_page_is_the_same_bytes_each_time_and_set_in_the_repositorys_font() -> None:

@@ -1,8 +1,10 @@
-"""The stack under kill -9: of each part, of the supervisor, and with Temporal's file deleted under it."""
+"""The stack under kill -9, of each part and of the supervisor, under Ctrl-C, and with Temporal's file deleted."""
 
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +25,7 @@ from temporalio.api.workflowservice.v1.request_response_pb2 import (
 )
 from temporalio.api.workflowservice.v1.service_pb2_grpc import WorkflowServiceStub
 
-from infra.local import child, control, s3, temporal
+from infra.local import child, control, interruption, s3, temporal
 from infra.local.process import Process
 from infra.local.stack import Stack, StackError, opened, settle
 from infra.local.supervisor import Supervisor
@@ -270,6 +272,65 @@ def test_a_stack_that_was_ending_is_started_anew(
         coming.result()
     assert control.status(directory)["temporal"]["state"] == "up"
     control.clean(directory, quiet)
+
+
+def interrupted(directory: Path, module: str, *words: str, when: Callable[[], object], path: Path) -> tuple[int, str]:
+    """Runs a command on a stack, has its whole process group get SIGINT once `when` holds; its status and last words.
+
+    `path`: a folder whose modules come before all others but the checkout's.
+    """
+    running = subprocess.Popen(
+        [sys.executable, "-m", module, *words],
+        cwd=control.CHECKOUT,
+        env={**os.environ, "DABIR_STACK": str(directory), "PYTHONPATH": str(path)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        until("it is there where it is interrupted", lambda: when() or running.poll() is not None)
+        os.killpg(running.pid, signal.SIGINT)
+        said = running.communicate(timeout=RECOVERY_SECONDS)[1]
+    finally:
+        running.kill()
+    return running.returncode, said
+
+
+@pytest.mark.parametrize("module", ["infra.local", "infra.demo"])
+def test_ctrl_c_among_the_imports_ends_a_command_in_one_sentence(tmp_path: Path, module: str) -> None:
+    imports = tmp_path / "imports"
+    slow = f"import pathlib, time\npathlib.Path({str(imports)!r}).touch()\ntime.sleep(60)\n"
+    (tmp_path / "psycopg.py").write_text(slow)  # what both come by
+    status, said = interrupted(tmp_path / "state", module, when=imports.exists, path=tmp_path)
+    assert (status, said) == (interruption.STATUS, f"{interruption.SENTENCE}\n")
+
+
+@pytest.mark.parametrize("sign", ["run", "logs/supervisor.log", "logs/temporal.log"])
+def test_ctrl_c_while_a_stack_starts_ends_all_that_was_started(
+    stack_folder: Callable[[str], Path], tmp_path: Path, sign: str
+) -> None:
+    """The supervisor is being started, prepares and has not said who it is, or has its first process."""
+    directory = stack_folder("interrupted") / "state"
+    status, said = interrupted(
+        directory, "infra.local", "up", "temporal", when=(directory / sign).exists, path=tmp_path
+    )
+    assert (status, said) == (interruption.STATUS, f"{interruption.SENTENCE}\n")
+    assert not control.is_running(directory)
+    assert control.status(directory) == {}
+    assert not list((directory / "run").glob("*.pid"))
+    control.clean(directory, quiet)
+
+
+def test_a_stack_that_prepares_is_ended_once_it_says_who_it_is(stack_folder: Callable[[str], Path]) -> None:
+    """Somebody says `make down` right after somebody's `make up`."""
+    directory = stack_folder("prepares") / "state"
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(control.up, directory, 1, quiet, ("temporal",))
+        until("it prepares", (directory / "stack.json").exists)
+        assert control.down(directory, quiet)
+        with pytest.raises(StackError, match="The supervisor ended"):
+            coming.result()
 
 
 @pytest.mark.parametrize(("ports", "said"), [("http", "write the first of 64"), ("80", "1024"), ("65530", "1024")])
