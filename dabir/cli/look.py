@@ -4,7 +4,7 @@ from itertools import islice
 
 import click
 
-from dabir.cli import shapes, words
+from dabir.cli import content, shapes, words
 from dabir.cli.arguments import LETTER_OR_DELIVERY, OFFICE
 from dabir.cli.session import UNPROVEN, Session, command, failure
 from dabir.client.life import Life
@@ -22,11 +22,12 @@ def letters(session: Session, office: str, state: str | None, limit: int) -> Non
     """The letters that our body sent, newest first."""
     wanted = words.choices(words.LETTER_STATES)[state] if state else LETTER_STATE_UNSPECIFIED
     found = list(islice(session.client.letters(office, wanted), limit))
-    table = session.table("name", "number", "date", "subject", "priority", "recipients", "state")
+    table = session.table("name", "number", "classification", "date", "subject", "priority", "recipients", "state")
     for letter in found:
         table.add_row(
             letter.name.removeprefix("letters/"),
             session.number(letter.registry_number.text),
+            session.word(words.of(words.CLASSIFICATIONS, letter.classification)),
             session.day_and_time(letter.registered_at),
             letter.subject,
             session.word(words.of(words.PRIORITIES, letter.priority)),
@@ -39,20 +40,23 @@ def letters(session: Session, office: str, state: str | None, limit: int) -> Non
 @command()
 @click.argument("name", type=LETTER_OR_DELIVERY)
 def letter(session: Session, name: str) -> int | None:
-    """The life of a letter, every statement of it checked.
+    """The life of a letter, every statement of it checked, and of one that our body accepted what it says.
 
     NAME is letters/{id} for a letter that our body sent, as `dabir letters` shows it, and
     letters/{id}/deliveries/{n} for one that came to it, as `dabir inbox` shows it. `letters/` and `/deliveries` may
     be left out.
     """
     offices: dict[str, str] = {}
+    opened = came = None
     if names.chain_kind(name) == "letter":
         deliveries = session.client.sent_deliveries(name)
         about = shapes.letter(session.client.letter(name))
         about["deliveries"] = [shapes.sent_delivery(one) for one in deliveries]
         offices = {one.name: one.recipient_office for one in deliveries}
     else:
-        about = shapes.envelope(session.client.delivery(name).envelope)
+        came = session.client.delivery(name)
+        opened = session.client.open(name) if came.HasField("content") else None
+        about = {**shapes.envelope(came.envelope), **content.shape(name, opened)}
     life = session.client.life(name)
     broken = failure(UNPROVEN, "CHAIN_BROKEN", session.word(words.CHAIN_BROKEN)) if life.gaps else {}
     found = {
@@ -63,7 +67,13 @@ def letter(session: Session, name: str) -> int | None:
         "recalls": [shapes.recall(one) for one in life.recalls],
         "gaps": [{"chain": gap.chain, "sequence": gap.sequence, "what": gap.what} for gap in life.gaps],
     }
-    session.answer(found, lambda: _show_life(session, life, offices))
+
+    def show() -> None:
+        if came and opened:
+            content.show(session, came.envelope, opened)
+        _show_life(session, life, offices)
+
+    session.answer(found, show)
     return UNPROVEN if life.gaps else None
 
 

@@ -11,7 +11,7 @@ from dabir.client.life import StatedReceipt
 from dabir.client.opening import Held
 from dabir.client.recalling import StatedRecall
 from dabir.client.trust import Proven
-from dabir.common.v1 import receipt_pb2
+from dabir.common.v1 import manifest_pb2, receipt_pb2
 from dabir.intake.v1 import letter_pb2
 
 
@@ -133,6 +133,26 @@ def recall(given: StatedRecall) -> dict[str, Any]:
         "reason": given.recall.reason,
         "sha256": given.sha256.hex(),
         "statement": given.statement.name,
+    }
+
+
+def signer(given: manifest_pb2.Signer) -> dict[str, Any]:
+    return {
+        "position": given.position,
+        "capacity": words.of(words.CAPACITIES, given.capacity or manifest_pb2.CAPACITY_SELF)[1],
+        "on_behalf_of": given.on_behalf_of or None,
+        "decree": given.decree or None,
+    }
+
+
+def relation(given: manifest_pb2.Relation) -> dict[str, Any]:
+    """By letter, or by what is written on a letter outside Dabir."""
+    return {
+        "kind": words.of(words.RELATIONS, given.kind)[1],
+        "letter": given.letter or None,
+        "body": given.body or None,
+        "number": given.number or None,
+        "date": given.date or None,
     }
 
 

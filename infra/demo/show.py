@@ -66,7 +66,7 @@ class Stage:
         """Every letter of the plan and what came of it."""
         self.scene("نامه‌ها — the letters")
         table = IsolatedTable(box=None, padding=(0, 2, 0, 0))
-        for heading in ("#", "فرستنده", "گیرنده", "موضوع", "فوریت", "شمارهٔ ثبت", "نتیجه", ""):
+        for heading in ("#", "فرستنده", "گیرنده", "موضوع", "فوریت", "شمارهٔ ثبت", "طبقه‌بندی", "نتیجه", ""):
             table.add_column(heading)
         for row in rows:
             planned = row.planned
@@ -80,6 +80,7 @@ class Stage:
                 planned.subject,
                 words.PRIORITIES[planned.priority][0],
                 isolate(row.number) if row.number else "—",
+                words.CLASSIFICATIONS[planned.classification][0],
                 row.outcome,
                 "[green]✓[/]" if row.fine else "[bold red]✗[/]",
             )
