@@ -302,7 +302,9 @@ class SmallIntake(IntakeInternalServiceServicer):
         still_open = [name for name, plan in self.plans.items() if plan.state == states.LETTER_STATE_OPEN]
         begin = int(request.page_token or 0)
         token = str(begin + 2) if begin + 2 < len(still_open) else ""  # pages of two, so that a test sees several
-        return intake.ListOpenLettersResponse(letters=still_open[begin : begin + 2], next_page_token=token)
+        shown = still_open[begin : begin + 2]
+        recalled = [name for name in shown if any(one.recall_pending for one in self.plans[name].deliveries)]
+        return intake.ListOpenLettersResponse(letters=shown, next_page_token=token, recall_pending_letters=recalled)
 
     async def RecordOperatorAction(  # noqa: N802
         self, request: intake.RecordOperatorActionRequest, context: object

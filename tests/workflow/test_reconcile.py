@@ -11,6 +11,7 @@ from dabir.intake.v1.internal_service_pb2 import DeliveryPlan
 from tests.waiting import eventually
 from tests.workflow.conftest import Line
 from tests.workflow.small_intake import now, stamp
+from tests.workflow.test_recall import RECIPIENT, retry_now, told
 from workers.start import start
 
 LAGS = "Temporal's list of runs, which lags behind them, shows them as they are"
@@ -76,6 +77,25 @@ async def test_letters_that_were_never_started_are(line: Line) -> None:
         assert await line.reconciler.reconcile() == 5
         for plan in plans:
             await line.shows(plan.letter, DabirStage="AWAITING_ACCEPTANCE")
+
+
+async def test_a_run_that_missed_a_recall_is_told_of_it_once(line: Line) -> None:
+    async with line.working():
+        async with line.following():
+            plan = await line.hub.intake.register(2)
+            await line.shows(plan.letter, DabirStage="AWAITING_ACCEPTANCE")
+        line.hub.intake.applies_recalls = False
+        await line.hub.intake.recall(plan.deliveries[0].delivery)
+        for _ in range(3):
+            await line.reconciler.reconcile()
+        await line.shows(plan.letter, DabirAttention="NEEDS_ATTENTION")
+        line.hub.intake.applies_recalls = True
+        await retry_now(line, plan.letter)
+        await told(
+            line, plan.deliveries[0].delivery, *((f"delivery.{what}", RECIPIENT) for what in ("available", "withdrawn"))
+        )
+        events = (await line.run_of(plan.letter).fetch_history()).events
+    assert sum(event.HasField("workflow_execution_signaled_event_attributes") for event in events) == 1
 
 
 async def test_closed_letters_are_left_in_peace(line: Line) -> None:

@@ -104,7 +104,11 @@ class InternalServicer(IntakeInternalServiceServicer):
         async with self._registry.pool.connection() as connection:
             rows = await letters.list_open(connection, after, size + 1)
         shown, token = page_token.cut(rows, size, lambda row: [row[1].isoformat(), row[0]], "ListOpenLetters")
-        return pb.ListOpenLettersResponse(letters=[name for name, _ in shown], next_page_token=token)
+        return pb.ListOpenLettersResponse(
+            letters=[name for name, _, _ in shown],
+            next_page_token=token,
+            recall_pending_letters=[name for name, _, recall_pending in shown if recall_pending],
+        )
 
     async def RecordOperatorAction(
         self, request: pb.RecordOperatorActionRequest, context: object

@@ -120,18 +120,21 @@ async def close(connection: Connection, name: str, at: datetime, *, unclaimed: b
 
 async def list_open(
     connection: Connection, after: tuple[datetime, str] | None, limit: int
-) -> list[tuple[str, datetime]]:
-    """Names and `registered_at` of open letters, oldest first."""
+) -> list[tuple[str, datetime, bool]]:
+    """Names and `registered_at` of open letters, and whether a recall is still to withdraw a delivery; oldest first."""
     at, name = after or (None, "")
     cursor = await connection.execute(
         """
-        SELECT name, registered_at FROM intake.letter
+        SELECT name, registered_at, EXISTS (
+            SELECT FROM intake.recall AS r JOIN intake.delivery AS d USING (letter)
+            WHERE letter = intake.letter.name AND d.number = ANY (r.numbers) AND d.state IN ('CREATED', 'AVAILABLE'))
+        FROM intake.letter
         WHERE state = 'OPEN' AND (%(at)s::timestamptz IS NULL OR (registered_at, name) > (%(at)s, %(name)s COLLATE "C"))
         ORDER BY registered_at, name LIMIT %(limit)s
         """,
         {"at": at, "name": name, "limit": limit},
     )
-    return [(row[0], row[1]) for row in await cursor.fetchall()]
+    return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
 
 
 async def clock(connection: Connection) -> datetime:

@@ -157,6 +157,31 @@ async def test_open_letters_are_listed_oldest_first(interior: Member, bank: Memb
     assert (await refusal(worker.ListOpenLetters(request, timeout=CALL_SECONDS))).reason == "PAGE_TOKEN_INVALID"
 
 
+async def test_open_letters_that_a_recall_is_to_be_applied_to_are_named(
+    interior: Member, bank: Member, worker: Worker
+) -> None:
+    one_of_two = await interior.send(to("bank/registry"), to("court/registry"))
+    untouched, accepted, created = [await interior.send() for _ in range(3)]
+    for draft in (one_of_two, accepted):
+        await consign(worker, draft)
+    await bank.accept(accepted.delivery())
+
+    async def named() -> list[str]:
+        answer = await worker.ListOpenLetters(pb.ListOpenLettersRequest(page_size=1000), timeout=CALL_SECONDS)
+        assert untouched.name in answer.letters
+        return list(answer.recall_pending_letters)
+
+    before = await named()
+    await interior.recall(one_of_two, 2)
+    for draft in (accepted, created):
+        await interior.recall(draft)
+    assert await named() == [*before, one_of_two.name, created.name]
+    for draft, number in ((one_of_two, 2), (created, 1)):
+        request = pb.ApplyRecallRequest(letter=draft.name, deliveries=[draft.delivery(number)])
+        await worker.ApplyRecall(request, timeout=CALL_SECONDS)
+    assert await named() == before
+
+
 def action(subject: str, **changes: Any) -> pb.RecordOperatorActionRequest:
     given = {"operator": "راهبر ۱", "action": "retry_now", "reason": "بانک تماس گرفت", **changes}
     return pb.RecordOperatorActionRequest(subject=subject, request_id=str(uuid.uuid4()), **given)

@@ -511,21 +511,27 @@ class ListOpenLettersResponse(_message.Message):
 
     LETTERS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    RECALL_PENDING_LETTERS_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Empty at the end."""
     @_builtins.property
     def letters(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """`letters/{uuid}`."""
 
+    @_builtins.property
+    def recall_pending_letters(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those of `letters` with a delivery that ApplyRecall is owed to."""
+
     def __init__(
         self,
         *,
         letters: _abc.Iterable[_builtins.str] | None = ...,
         next_page_token: _builtins.str = ...,
+        recall_pending_letters: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["letters", b"letters", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["letters", b"letters", "next_page_token", b"next_page_token", "recall_pending_letters", b"recall_pending_letters"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
