@@ -109,6 +109,7 @@ def test_a_letter_there_and_its_answer_back(sender: Body, recipient: Body, page:
     assert (code, again["statement"]["name"]) == (0, accepted["statement"]["name"])
     code, late = recipient.run("refuse", delivery, "--reason", "duplicate")
     assert (code, late["decided_now"], late["delivery"]["state"]) == (1, False, "accepted")
+    assert (late["exit"], late["reason"]) == (1, "DECIDED_OTHERWISE")
 
     for _ in range(2):  # the second finds everything there, and confirms it again
         code, saved = recipient.run("save", delivery, "--to", str(tmp_path / "saved"))
@@ -336,6 +337,18 @@ def test_a_killed_client_sends_again_and_the_letter_is_registered_once(
     assert resumed["sent"][0]["letter"]["manifest_sha256"] == digest
     assert len(sender.await_statements(letter, Event.SUBMISSION_ACCEPTANCE)) == 1
     assert sender.run("send", "--resume")[1]["sent"] == []
+
+
+def test_a_client_ended_by_ctrl_c_says_which_letter_waits(sender: Body, recipient: Body, page: Path) -> None:
+    typed = ["send", "--json", "--profile", str(sender.profile), "--to", recipient.office, "--subject", "آزمون"]
+    ended = KILLED.replace("SIGKILL", "SIGINT")
+    kind = "before the answer is read"
+    done = subprocess.run([sys.executable, "-c", ended, kind, *typed, str(page)], check=False, capture_output=True)
+    said = json.loads(done.stdout)
+    assert (done.returncode, said["exit"], said["reason"]) == (130, 130, "INTERRUPTED")
+    assert "dabir send --resume" in said["message"]
+    code, resumed = sender.run("send", "--resume")
+    assert (code, [one["letter"]["name"] for one in resumed["sent"]]) == (0, [said["letter"]])
 
 
 def sealed(body: Body, letter: str) -> dict[str, bytes]:
