@@ -7,6 +7,7 @@ import click
 from dabir.cli import content, shapes, words
 from dabir.cli.arguments import LETTER_OR_DELIVERY, OFFICE
 from dabir.cli.session import UNPROVEN, Session, command, failure
+from dabir.client import InputError
 from dabir.client.life import Life
 from dabir.client.trust import Proven
 from dabir.formats import names
@@ -22,6 +23,8 @@ def letters(session: Session, office: str, state: str | None, limit: int) -> Non
     """The letters that our body sent, newest first."""
     wanted = words.choices(words.LETTER_STATES)[state] if state else LETTER_STATE_UNSPECIFIED
     found = list(islice(session.client.letters(office, wanted), limit))
+    if office and not found:
+        check_is_ours(session, office)
     table = session.table("name", "number", "classification", "date", "subject", "priority", "recipients", "state")
     for letter in found:
         table.add_row(
@@ -92,6 +95,13 @@ def bodies(session: Session, with_offices: bool) -> None:
     office_shape = [{"name": one.name, "fa": one.display_name_fa, "en": one.display_name_en} for one in offices]
     more = {"offices": office_shape} if with_offices else {}
     session.answer({"bodies": shape, **more}, lambda: session.out.print(table))
+
+
+def check_is_ours(session: Session, office: str) -> None:
+    """Raises InputError for an office that our body does not have: of it the hub lists nothing, and says nothing."""
+    ours = [one.name for one in session.client.offices(session.client.profile.body)]
+    if office not in ours:
+        raise InputError("NO_SUCH_OFFICE", f"{office} is no office of our body's; they are {', '.join(ours)}")
 
 
 def _show_life(session: Session, life: Life, offices: dict[str, str]) -> None:

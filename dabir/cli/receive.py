@@ -9,6 +9,7 @@ import click
 
 from dabir.cli import content, shapes, words
 from dabir.cli.arguments import DAY, DELIVERY, NUMBER, OFFICE
+from dabir.cli.look import check_is_ours
 from dabir.cli.session import HELD, REFUSED, Session, command, failure
 from dabir.client import ReceiptDetails
 from dabir.client.receiving import Decided
@@ -54,6 +55,8 @@ def inbox(session: Session, office: str, state: str | None, limit: int) -> None:
     """What came to our body, newest first. Envelopes only, until they are accepted."""
     wanted = words.choices(words.DELIVERY_STATES)[state] if state else DELIVERY_STATE_UNSPECIFIED
     found = list(islice(session.client.envelopes(office, wanted), limit))
+    if office and not found:
+        check_is_ours(session, office)
     columns = ("name", "in_number", "number", "classification", "from", "date", "priority", "state")
     table = session.table(*columns, "acceptance_due", "answer_due")
     for envelope in found:

@@ -27,7 +27,12 @@ def watch(session: Session, after: int | None, settle: bool) -> int | None:
     """
     if settle:
         closed = session.client.settle_alarms()
-        session.answer({"settled": [_shape(alarm) for alarm in closed]}, lambda: _show_alarms(session, closed))
+
+        def show() -> None:
+            _show_alarms(session, closed)
+            session.out.print(session.word(words.SETTLED).format(count=session.count(len(closed))))
+
+        session.answer({"settled": [_shape(alarm) for alarm in closed]}, show)
         return None
     alarms = session.client.alarms()
     if alarms:

@@ -116,6 +116,7 @@ ALARM_KEPT = (
     "دفترچه آن را نگاه می‌دارد تا سامانه کتبی توضیح دهد؛ پس از روشن شدن: `dabir watch --settle`",
     "The journal keeps it until it is explained: then `dabir watch --settle`",
 )
+SETTLED = ("{count} هشدار بسته شد", "alarms settled: {count}")
 CAUGHT_UP = ("همهٔ گواهی‌ها تا این جایگاه خوانده شد", "all statements up to this position are read")
 INTERRUPTED = ("ارتباط برید؛ تلاش دوباره پس از چند ثانیه", "interrupted; trying again in seconds")
 READING = (
@@ -164,7 +165,7 @@ RENAMED = (
     "The name of document {index} is too long for a disk; saved as",
 )
 LATE = ("گذشت", "late")
-NO_DUE = ("ندارد", "none")
+NO_DUE = ("بی مهلت؛ پاسخ خواسته شده است", "none; an answer is asked for")
 NOT_VERIFIED = ("بررسی نشده", "not verified")
 RECALL_ASKED = ("استرداد خواسته شده", "recall asked")
 DECIDED_BEFORE = ("پیش‌تر، با رسید دیگری", "before, by another receipt")
