@@ -68,6 +68,9 @@ class DocumentsConfig(ServiceConfig):
     """A claim whose letter is not in the ledger this long after its last repetition is released."""
     upload_kept_seconds: float = 7 * _DAY_SECONDS
     """An upload that stands still this long is swept."""
+    empty_upload_kept_seconds: float = 3600.0
+    """So is one of which no segment came, this long after it began: nothing is lost with it, and a member can begin
+    hundreds in a second."""
     rejected_kept_seconds: float = 7 * _DAY_SECONDS
     unclaimed_kept_seconds: float = 30 * _DAY_SECONDS
     """A document that no letter claimed for this long is swept."""
@@ -104,6 +107,7 @@ class DocumentsConfig(ServiceConfig):
         return Periods(
             claim_seconds=self.claim_kept_seconds,
             upload_seconds=self.upload_kept_seconds,
+            empty_upload_seconds=self.empty_upload_kept_seconds,
             rejected_seconds=self.rejected_kept_seconds,
             unclaimed_seconds=self.unclaimed_kept_seconds,
             attempt_seconds=self.attempt_kept_seconds,

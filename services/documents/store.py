@@ -281,23 +281,37 @@ async def settle_claim(connection: Connection, document: str, *, registered: boo
 
 
 async def begin_sweep(connection: Connection, periods: Periods, limit: int) -> list[str]:
-    """Marks what is to be deleted: from here on it exists for nobody. Gives also what an earlier sweep left marked."""
+    """Marks what is to be deleted: from here on it exists for nobody. Gives also what an earlier sweep left marked.
+
+    At most `limit` of those that are READY and of those that are not: each is found by an index, however many are due.
+    What was marked goes behind what is due, or what cannot be deleted would keep the rest.
+    """
     cursor = await connection.execute(
         """
-        WITH due AS (
+        WITH unfinished AS (
             SELECT name FROM documents.document AS d
-            WHERE (state = 'SWEEPING'
+            WHERE state <> 'READY'
+                AND (state = 'SWEEPING'
                     OR state = 'UPLOADING' AND changed_at <= clock_timestamp() - %(upload)s * interval '1 second'
-                    OR state = 'REJECTED' AND changed_at <= clock_timestamp() - %(rejected)s * interval '1 second'
-                    OR state = 'READY' AND retain_until IS NULL
-                        AND changed_at <= clock_timestamp() - %(unclaimed)s * interval '1 second')
+                    OR state = 'UPLOADING' AND changed_at <= clock_timestamp() - %(empty_upload)s * interval '1 second'
+                        AND NOT EXISTS (SELECT FROM documents.segment WHERE document = d.name)
+                    OR state = 'REJECTED' AND changed_at <= clock_timestamp() - %(rejected)s * interval '1 second')
+                AND NOT EXISTS (SELECT FROM documents.claim WHERE document = d.name)
+            ORDER BY changed_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+        ), unclaimed AS (
+            SELECT name FROM documents.document AS d
+            WHERE state = 'READY' AND retain_until IS NULL
+                AND changed_at <= clock_timestamp() - %(unclaimed)s * interval '1 second'
                 AND NOT EXISTS (SELECT FROM documents.claim WHERE document = d.name)
             ORDER BY changed_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
         )
-        UPDATE documents.document AS d SET state = 'SWEEPING' FROM due WHERE d.name = due.name RETURNING d.name
+        UPDATE documents.document AS d SET state = 'SWEEPING', changed_at = clock_timestamp()
+        FROM (SELECT name FROM unfinished UNION ALL SELECT name FROM unclaimed) AS due
+        WHERE d.name = due.name RETURNING d.name
         """,
         {
             "upload": periods.upload_seconds,
+            "empty_upload": periods.empty_upload_seconds,
             "rejected": periods.rejected_seconds,
             "unclaimed": periods.unclaimed_seconds,
             "limit": limit,

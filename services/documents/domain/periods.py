@@ -9,6 +9,7 @@ class Periods:
 
     claim_seconds: float
     upload_seconds: float
+    empty_upload_seconds: float
     rejected_seconds: float
     unclaimed_seconds: float
     attempt_seconds: float
