@@ -13,7 +13,7 @@ from dabir.formats.persian import isolate, persian_digits
 from infra.demo.plan import Letter
 from infra.local.members import Member
 
-_WIDTH = 150
+_WIDTH = 200
 
 
 @dataclass(frozen=True)
