@@ -11,7 +11,7 @@ SENTENCE = "Interrupted: what this run started is stopped."
 
 
 def expect() -> None:
-    """For before a command's long imports: nothing was started yet, so Ctrl-C ends the process at once."""
+    """For before a command's long imports: there is nothing to end, so Ctrl-C ends the process at once."""
     _handle(_end_at_once)
 
 
@@ -36,7 +36,7 @@ def _handle(handler: Callable[..., Any]) -> None:
 
 
 def _end_at_once(*_: object) -> NoReturn:
-    os.write(2, f"{SENTENCE}\n".encode())
+    os.write(2, b"Interrupted.\n")
     os._exit(STATUS)
 
 

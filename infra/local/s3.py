@@ -50,6 +50,10 @@ def command(directory: Path, ports: Mapping[str, int]) -> Command:
     """The server in the foreground on ten loopback ports, `ports` holding one for each of PORTS.
 
     SIGTERM stops it; it may take its time, so SIGKILL follows after 5 s: what it acknowledged is on disk.
+
+    `mini` has a maintenance worker that no option ends. It looks for `admin` at its port + 10000, where nothing is, and
+    says so in the log every 5 s; nothing here needs it. `weed server` has none, but waits whole seconds between its
+    parts: it is ready 3 s later, and does not end within the 5 s.
     """
     sockets = _socket_folder(directory)
     flags = [
