@@ -4,7 +4,7 @@ A letter may overtake the one that it changes: an unfreeze order is in the mailb
 the way. The hub registers, delivers and clocks each by itself: it knows no content, and an order must not be late
 because another one is. So the recipient's client holds it. Whether a letter changes another one stands in its manifest,
 readable once it is accepted; the acceptance is never held, since it means only that the letter was taken in. Held is
-what is done with the content: `Receiver.save` raises HeldError, and `dabir accept` and `dabir save` say so.
+what is done with the content: `Receiver.save` raises HeldError; `dabir accept`, `letter` and `save` say so.
 
 Held is a letter that our office gets as `to` (a copy is for information) and whose manifest names, by id, as followed,
 corrected, replaced or revoked, a letter that came to our body and waits for its receipt, or that has not come at all.
