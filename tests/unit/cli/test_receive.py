@@ -133,6 +133,7 @@ def test_letters_of_two_books_are_told_apart(profile: Path, monkeypatch: pytest.
         ]
         monkeypatch.setattr(Client, method, lambda *_, found=found: iter(found))
     for command in ("letters", "inbox"):
+        assert not set("\u2066\u2068\u2069") & set(run(profile, command, "--json").stdout)
         heading, *rows = run(profile, command).stdout.splitlines()
         assert "classification" in heading
         assert [("normal" in row, "confidential" in row) for row in rows] == [(True, False), (False, True)]
