@@ -28,7 +28,7 @@ class Receivers:
     def __init__(self, bodies: Iterable[str]) -> None:
         self._bodies = tuple(bodies)
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="webhook receivers")
+        self._thread = threading.Thread(target=self._loop.run_forever, name="webhook receivers", daemon=True)
         self._runners: list[web.AppRunner] = []
         self._changed = threading.Condition()
         self._verifiers: dict[str, Webhook] = {}
