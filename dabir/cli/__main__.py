@@ -1,13 +1,14 @@
 """`dabir`: letters from the command line. `dabir COMMAND --help` says what each command takes."""
 
 import signal
-from typing import Any
 
 _ENDS_BY_CTRL_C = signal.getsignal(signal.SIGINT) is signal.default_int_handler
 if _ENDS_BY_CTRL_C:  # quietly, while there is nothing to end but the reading of our own code
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-import click  # noqa: E402 - as said above
+from typing import Any  # noqa: E402 - as said above
+
+import click  # noqa: E402
 
 from dabir.cli import hub, look, receive, send, session, tunnel, watch  # noqa: E402
 

@@ -37,10 +37,13 @@ def status(session: Session, stack: Path) -> int | None:
     """Each process: whether it is up, how often it was restarted. Exit code 1 unless all are up."""
     processes = _processes(stack)
     up = bool(processes) and all(process["state"] == "up" for process in processes.values())
+    said = f"No stack is running in {stack}: `make up` starts one."
+    if processes:
+        said = "Not every process of the stack is up: `dabir hub logs` says why."
 
     def show() -> None:
         if not processes:
-            session.err.print(f"No stack is running in {stack}: `make up` starts one.")
+            session.err.print(said)
             return
         for name, process in processes.items():
             style = "green" if process["state"] == "up" else "red"
@@ -49,9 +52,7 @@ def status(session: Session, stack: Path) -> int | None:
             state = (f"{process['state']:9}", style)
             session.out.print(Text.assemble(f"{name:18} ", state, f" {restarts:12} ports {ports}"))
 
-    down = (
-        {} if up else failure(REFUSED, "STACK_DOWN", "not every process of the stack is up; `dabir hub logs` says why")
-    )
+    down = {} if up else failure(REFUSED, "STACK_DOWN", said)
     session.answer({**down, "stack": str(stack), "processes": processes}, show)
     return None if up else REFUSED
 

@@ -224,7 +224,7 @@ def command(name: str | None = None) -> Callable[[Callable[..., int | None]], cl
             except (ClientError, FormatError) as error:
                 code = _failed(session, error)
             except KeyboardInterrupt:
-                code = _failed(session, _Interrupted("INTERRUPTED", "ended by Ctrl-C"))
+                code = _failed(session, _Interrupted("INTERRUPTED", session.word(words.ENDED)))
             except OSError as error:
                 if isinstance(error, BrokenPipeError):  # nobody reads on; click ends quietly
                     raise

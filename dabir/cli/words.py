@@ -127,6 +127,7 @@ TOO_LARGE_MAYBE = (
     "سامانه معمولاً سند بزرگ‌تر از ۲ گیبی‌بایت نمی‌پذیرد؛ اگر چنین است، آن را به چند سند تقسیم کنید",
     "A hub that is not set otherwise takes no document of more than 2 GiB: split it into several then",
 )
+ENDED = ("با Ctrl-C پایان یافت", "ended by Ctrl-C")
 RUN_AGAIN = (
     "آنچه انجام شده است می‌ماند؛ همین فرمان را دوباره اجرا کنید تا ادامه یابد.",
     "What was done stays: run it again to go on.",

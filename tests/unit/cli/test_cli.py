@@ -390,7 +390,9 @@ def our_start() -> int:
 def test_hub_status_tells_whether_all_are_up(tmp_path: Path, state: str, code: int) -> None:
     folder = stack(tmp_path, pid=os.getpid(), start=our_start(), state=state)
     done = run("hub", "status", "--json", "--stack", str(folder))
-    assert (done.exit_code, json.loads(done.stdout)["processes"]["intake"]["state"]) == (code, state)
+    said = json.loads(done.stdout)
+    assert (done.exit_code, said["processes"]["intake"]["state"]) == (code, state)
+    assert (said.get("exit", 0), said.get("reason")) == (code, "STACK_DOWN" if code else None)
 
 
 def test_hub_status_is_not_fooled_by_a_number_that_is_anothers_now(tmp_path: Path) -> None:
