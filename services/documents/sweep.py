@@ -22,8 +22,8 @@ class Sweep:
     def __init__(self, config: DocumentsConfig, pool: Pool, objects: Objects, inspections: Inspections) -> None:
         self._periods = config.periods
         self._interval_seconds = config.sweep_interval_seconds
-        # Well past what an inspection that still runs somewhere needs.
-        self._interrupted_seconds = 2 * config.inspection_time_seconds
+        # Well past what an inspection that still runs somewhere needs, asked of a second child too.
+        self._interrupted_seconds = 4 * config.inspection_time_seconds
         self._pool = pool
         self._objects = objects
         self._inspections = inspections

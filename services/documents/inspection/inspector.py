@@ -34,14 +34,15 @@ class Inspector:
         child = await self._free.get()
         try:
             finding = await child.inspect(path, media_type)
-            # A death may be an operator's doing or a leak's: a fresh child is asked before the file is blamed.
+            # A death may be an operator's doing or a leak's, a stall the machine's: a fresh child is asked before the
+            # file is blamed.
             if isinstance(finding, _Death):
                 finding = await child.inspect(path, media_type)
             if isinstance(finding, Finding):
                 return finding
-            if finding.from_outside:
+            if finding.blame is None:
                 raise InspectorDiedError("two inspecting processes were killed over one file")
-            return too_costly("it makes the inspection fail")
+            return finding.blame
         finally:
             self._free.put_nowait(child)
 
@@ -53,9 +54,12 @@ class Inspector:
 
 @dataclass(frozen=True)
 class _Death:
-    """A child ended without an answer, and not by a limit."""
+    """A child ended or stalled without an answer, and not by a limit of the kernel's.
 
-    from_outside: bool
+    `blame`: what is found of a file over which it happens twice; None where it was killed from outside.
+    """
+
+    blame: Finding | None
 
 
 class _Child:
@@ -80,7 +84,7 @@ class _Child:
             # After a limit its memory is not to be trusted with the next file.
             sound = finding is not None and finding.rejection is not Rejection.INSPECTION_LIMIT
         except TimeoutError:
-            return too_costly("time")
+            return _Death(too_costly("time"))
         finally:
             # Also when we are cancelled: its answer must not be taken for the next file's.
             if not sound:
@@ -130,4 +134,5 @@ def _cause_of_death(process: Process) -> Finding | _Death:
     """Of a child that is dead: one that used up its time was ended by SIGXCPU (setrlimit(2))."""
     if process.returncode == -signal.SIGXCPU:
         return too_costly("processor time")
-    return _Death(from_outside=process.returncode in (-signal.SIGKILL, -signal.SIGTERM))
+    killed = process.returncode in (-signal.SIGKILL, -signal.SIGTERM)
+    return _Death(None if killed else too_costly("it makes the inspection fail"))

@@ -114,6 +114,14 @@ async def test_a_child_ended_from_outside_is_replaced_and_twice_said(inspector: 
     assert len(ended) == 2
 
 
+async def test_a_file_is_not_blamed_for_a_child_that_stands_still(inspector: Inspector, tmp_path: Path) -> None:
+    await look(inspector, tmp_path, files.pdf())
+    inspector._children[0]._limits = replace(LIMITS, time_seconds=5)
+    os.kill(stopped := child(), signal.SIGSTOP)
+    assert await look(inspector, tmp_path, files.pdf()) == SOUND
+    assert child() != stopped
+
+
 async def test_what_the_child_may_reach(inspector: Inspector, tmp_path: Path) -> None:
     await look(inspector, tmp_path, files.pdf())
     limits = of_child("limits").decode()
