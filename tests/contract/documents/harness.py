@@ -5,7 +5,7 @@ import itertools
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,17 +104,17 @@ class Documents:
     def log(self) -> str:
         return self.config.with_suffix(".log").read_text(encoding="utf-8")
 
-    def channel(self, who: str) -> grpc.aio.Channel:
-        """A channel as a body (`interior`) or one of the hub's own (`worker`)."""
+    def channel(self, who: str, options: Sequence[tuple[str, Any]] = ()) -> grpc.aio.Channel:
+        """A channel as a body (`interior`) or one of the hub's own (`worker`); `options`: grpc's."""
         pair = self.people.pair(who)
         credentials = grpc.ssl_channel_credentials(
             self.people.pki.root.read_bytes(), pair.key.read_bytes(), pair.certificate.read_bytes()
         )
-        return grpc.aio.secure_channel(f"localhost:{self.port}", credentials)
+        return grpc.aio.secure_channel(f"localhost:{self.port}", credentials, options)
 
     @asynccontextmanager
-    async def member(self, who: str) -> AsyncIterator[Member]:
-        async with self.channel(who) as channel:
+    async def member(self, who: str, options: Sequence[tuple[str, Any]] = ()) -> AsyncIterator[Member]:
+        async with self.channel(who, options) as channel:
             yield Member(DocumentServiceStub(channel))
 
     @asynccontextmanager
