@@ -131,11 +131,20 @@ def details(
     if closed and waiting:
         lines += ["The letter is closed; this run ends when whoever is named above has been told.", ""]
     if plan.HasField("close_at") and not closed:
-        lines += [f"If nothing more happens, it closes as unclaimed at {time(rules.instant(plan.close_at))}.", ""]
+        lines += [f"If nothing more happens, it closes {_closing(plan, deliveries)}.", ""]
     lines += [f"- {note}" for note in notes]
     return "\n".join(
         [*lines, "", "**What you can do now**", "", *_action_lines(expected, waiting), "", _end_line(closed, waiting)]
     )
+
+
+def _closing(plan: LetterPlan, deliveries: Sequence[DeliveryPlan]) -> str:
+    """How and when: unclaimed only where somebody was still to do something."""
+    closes_at, unclaimed_at = rules.may_close_at(plan, deliveries), rules.instant(plan.close_at)
+    if closes_at == unclaimed_at:
+        return f"as unclaimed at {time(unclaimed_at)}"
+    windows = [delivery for delivery in deliveries if delivery.HasField("return_until")]
+    return f"at {time(closes_at)}, when nothing may be returned any more" if windows else "by itself"
 
 
 def trouble_lines(waiting: Sequence[Waiting]) -> list[str]:

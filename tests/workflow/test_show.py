@@ -107,8 +107,17 @@ def test_details_say_what_an_operator_can_do_now() -> None:
     assert "; due 2026-11-22 12:00:00 UTC, then stated as late\n" in said
     assert f"{LETTER}/deliveries/1" in said
     assert "- A cancellation was asked for and ignored." in said
+    assert "it closes as unclaimed at " in said
     done = delivery(DELIVERY_STATE_ACCEPTED, answer_needed=False)
     assert "- nothing: it goes on by itself" in show.details(letter(done), [done], [], [])
+
+
+def test_what_may_be_returned_is_not_unclaimed() -> None:
+    done = delivery(DELIVERY_STATE_ACCEPTED, answer_needed=False)
+    done.return_until.FromDatetime(BEGAN + timedelta(hours=1))
+    said = show.details(letter(done), [done], [], [])
+    assert "it closes at 2026-11-22 11:00:00 UTC, when nothing may be returned any more.\n" in said
+    assert "unclaimed" not in said
 
 
 def test_a_line_names_number_priority_sender_and_recipient() -> None:
